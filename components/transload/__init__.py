@@ -1,0 +1,52 @@
+"""Reusable Pulumi components that move cron batches and web apps from EC2 servers to containers on AWS."""
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from transload.batch_cluster import AlertsArgs, BatchCluster, BatchClusterArgs, BatchClusterRef
+    from transload.job_flow import FlowStepArgs, JobFlow, JobFlowArgs
+    from transload.log_pipeline import ColumnArgs, LogPipeline, LogPipelineArgs
+    from transload.network import Network, NetworkArgs
+    from transload.scheduled_job import PermissionArgs, RetryArgs, ScheduledJob, ScheduledJobArgs, StartRetryArgs
+    from transload.weighted_cutover import CutoverSideArgs, WeightedCutover, WeightedCutoverArgs
+
+__all__ = [
+    "AlertsArgs",
+    "BatchCluster",
+    "BatchClusterArgs",
+    "BatchClusterRef",
+    "ColumnArgs",
+    "CutoverSideArgs",
+    "FlowStepArgs",
+    "JobFlow",
+    "JobFlowArgs",
+    "LogPipeline",
+    "LogPipelineArgs",
+    "Network",
+    "NetworkArgs",
+    "PermissionArgs",
+    "RetryArgs",
+    "ScheduledJob",
+    "ScheduledJobArgs",
+    "StartRetryArgs",
+    "WeightedCutover",
+    "WeightedCutoverArgs",
+]
+
+# Names are imported when they are first asked for: the command line and the conductor live in this package too, and must not
+# pay for Pulumi (0.5 s) before they need it.
+_MODULES = ("batch_cluster", "job_flow", "log_pipeline", "network", "scheduled_job", "weighted_cutover")
+
+
+def __getattr__(name: str) -> Any:
+    if name in __all__:
+        for module in _MODULES:
+            found = getattr(importlib.import_module(f"transload.{module}"), name, None)
+            if found is not None:
+                return found
+    raise AttributeError(f"module 'transload' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

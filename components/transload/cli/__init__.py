@@ -1,0 +1,74 @@
+"""The `transload` command: one module per verb, imported when the verb is called."""
+
+import importlib
+import sys
+from collections.abc import Sequence
+
+import click
+
+from transload._errors import Problem
+
+# verb -> module of this package that defines a click command `command`, and the line that --help shows. The line stands here so
+# that --help imports no verb: most of them need boto3, some Pulumi.
+VERBS: dict[str, tuple[str, str]] = {
+    "local": ("local", "Run the whole platform on this machine: up, down, status"),
+    "schedule": ("schedule", "Show what a schedule means and when it fires"),
+}
+
+
+class _Verbs(click.Group):
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(VERBS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in VERBS:
+            return None
+        return importlib.import_module(f"transload.cli.{VERBS[cmd_name][0]}").command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(verb, line) for verb, (_, line) in VERBS.items()])
+
+    def resolve_command(self, ctx: click.Context, args: list[str]) -> tuple[str | None, click.Command | None, list[str]]:
+        if args and args[0] not in VERBS and not args[0].startswith("-"):
+            import difflib
+
+            near = difflib.get_close_matches(args[0], VERBS, 1)
+            raise click.UsageError(f"no command {args[0]!r}" + (f", did you mean {near[0]}?" if near else "; see transload --help"), ctx)
+        return super().resolve_command(ctx, args)
+
+
+@click.group(cls=_Verbs, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120})
+@click.version_option(package_name="transload")
+def transload() -> None:
+    """Run, follow, stop and explain container jobs on AWS, or on this machine.
+
+    Exit codes: 0 done, 1 failed, 2 wrong usage; `run` answers with the job's own.
+    """
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Entry point: errors are one line on stderr, never a traceback."""
+    try:
+        # A verb may return its exit code.
+        code = transload.main(args=None if arguments is None else list(arguments), prog_name="transload", standalone_mode=False)
+    except click.exceptions.Exit as end:
+        code = end.exit_code
+    except click.UsageError as error:
+        where = f" (see {error.ctx.command_path} --help)" if error.ctx else ""
+        click.echo(f"transload: {error.format_message()}{where}", err=True)
+        code = 2
+    except click.ClickException as error:
+        click.echo(f"transload: {error.format_message()}", err=True)
+        code = error.exit_code
+    except Problem as problem:
+        click.echo(f"transload: {problem}", err=True)
+        code = problem.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("transload: interrupted", err=True)
+        code = 130
+    except BrokenPipeError:
+        # The reader of our output went away, as `| head` does: not an error of ours.
+        sys.stderr.close()
+        code = 141
+    sys.exit(code if isinstance(code, int) else 0)
