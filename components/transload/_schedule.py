@@ -37,7 +37,7 @@ class ScheduleError(ValueError):
         self.nearest = nearest
 
 
-class NeverFires(ScheduleError):
+class NeverFiresError(ScheduleError):
     """The days of a cron expression exist in no year."""
 
 
@@ -74,7 +74,7 @@ DAY_OF_MONTH, DAY_OF_WEEK = FIELDS[2], FIELDS[4]
 
 
 class Days(NamedTuple):
-    """Which days of a month. `values`: dates 1-31, weekdays 0-6 from Sunday, (15,) of 15W, (weekday, n) of MON#2, (weekday,) of 6L."""
+    """Which days of a month: dates 1-31, weekdays 0-6 from Sunday, (15,) of 15W, (weekday, n) of MON#2, (weekday,) of 6L."""
 
     kind: Literal["dates", "weekdays", "last", "last weekday", "nearest", "nth", "last of"]
     values: tuple[int, ...] = ()
@@ -117,8 +117,9 @@ class Cron(NamedTuple):
     days: Days
     months: tuple[int, ...]
     years: tuple[int, ...] | None
+    kind: Literal["cron"] = "cron"
 
-    def local(self, start: datetime, way: Literal[1, -1]) -> Iterator[datetime]:
+    def walk(self, start: datetime, way: Literal[1, -1]) -> Iterator[datetime]:
         """Times on the wall clock from the hour of `start` on, or (-1) from it backwards."""
         for year, month, day in self._dates(start, way):
             today = (year, month, day) == (start.year, start.month, start.day)
@@ -138,19 +139,13 @@ class Cron(NamedTuple):
                         yield year, month, day
             year, month = year + (month - 1 + way) // 12, (month - 1 + way) % 12 + 1
 
-    def times(self, zone: tzinfo, when: datetime, way: Literal[1, -1]) -> Iterator[datetime]:
-        """Fire times in UTC: after `when`, or (-1) before it, nearest first."""
-        for local in self.local(when.astimezone(zone).replace(tzinfo=None), way):
-            time = _instant(local, zone)
-            if time and (time > when if way > 0 else time < when):
-                yield time
-
 
 class Rate(NamedTuple):
     """A rate() expression."""
 
     text: str
     every: timedelta
+    kind: Literal["rate"] = "rate"
 
 
 class At(NamedTuple):
@@ -158,6 +153,7 @@ class At(NamedTuple):
 
     text: str
     local: datetime
+    kind: Literal["at"] = "at"
 
 
 def _instant(local: datetime, zone: tzinfo) -> datetime | None:
@@ -199,40 +195,29 @@ def _nearest_zone(name: str) -> str | None:
     return known[cities[near[0]]] if near else None
 
 
-_ITEM = re.compile(r"(?P<star>\*)|(?P<first>[0-9A-Z]+)(-(?P<last>[0-9A-Z]+))?")
-
-
 def _values(field: Field, text: str) -> tuple[tuple[int, ...], str]:
     """The values of a field in EventBridge's syntax, and how to write it."""
     values: set[int] = set()
     written = []
     for item in text.split(","):
-        body, slash, step_text = item.partition("/")
-        match = _ITEM.fullmatch(body)
-        if not match or (body == "*" and "," in text):
+        match = re.fullmatch(r"(?:\*|([0-9A-Z]+)(?:-([0-9A-Z]+))?)(?:/([0-9]{1,9}))?", item)
+        if not match or (item == "*" and "," in text):
             raise ScheduleError(f"{field.name} {text!r} is not a value, a range a-b, a step a/n or a list of these")
-        first, last = field.low, field.high
-        if match["first"]:
-            first = field.number(match["first"])
-            last = field.number(match["last"]) if match["last"] else field.high if slash else first
-        step = _step(field, step_text) if slash else 1
-        # A range may wrap, as 20-2 in the hours (EventBridge User Guide, "Cron expressions reference"). A year has nowhere to go.
+        first = field.number(match[1]) if match[1] else field.low
+        last = field.number(match[2]) if match[2] else field.high if match[3] or not match[1] else first
+        step = int(match[3] or 1)
+        # EventBridge refuses */60 for minutes (github.com/aws/aws-sdk-js/issues/4212).
+        if not 1 <= step <= field.high:
+            raise ScheduleError(f"{field.name} step {match[3]} is not one of 1-{field.high}")
+        # A range may wrap, as 20-2 in the hours (EventBridge User Guide, "Cron expressions reference"); a year has nowhere to go.
         if last < first and field.name == "year":
-            raise ScheduleError(f"year {body} runs backwards")
+            raise ScheduleError(f"year {item} runs backwards")
         size = field.high - field.low + 1
-        around = range(first, last + 1 if first <= last else last + 1 + size, step)
-        found = [(value - field.low) % size + field.low for value in around]
+        found = [(at - field.low) % size + field.low for at in range(first, last + 1 + size * (last < first), step)]
         values.update(found)
-        # The keyword and the names are in upper case by now; numbers lose their leading zeros.
-        written.append(re.sub(r"\b0+(?=[0-9])", "", item) if first <= last else ",".join(map(str, found)))
+        # A range that wraps is documented for hours alone; its values are right everywhere.
+        written.append(item if first <= last else ",".join(map(str, found)))
     return tuple(sorted(values)), ",".join(written)
-
-
-def _step(field: Field, text: str) -> int:
-    """A step: no larger than the highest value of its field, as EventBridge refuses */60 for minutes."""
-    if not re.fullmatch(r"[0-9]{1,9}", text) or not 1 <= int(text) <= field.high:
-        raise ScheduleError(f"{field.name} step {text!r} is not one of 1-{field.high}")
-    return int(text)
 
 
 def _dates(text: str) -> tuple[Days, str]:
@@ -255,38 +240,33 @@ def _weekdays(text: str) -> tuple[Days, str]:
     if match := re.fullmatch(r"([0-9A-Z]+?)L", text):
         day = DAY_OF_WEEK.number(match[1])
         return Days("last of", (day - 1,)), f"{day}L"
-    if match := re.fullmatch(r"([0-9A-Z]+)#([0-9]+)", text):
-        if match[2] not in "12345" or len(match[2]) != 1:
-            raise ScheduleError(f"day-of-week {text!r}: the number after # is one of 1-5")
+    if match := re.fullmatch(r"([0-9A-Z]+)#([1-5])", text):
         return Days("nth", (DAY_OF_WEEK.number(match[1]) - 1, int(match[2]))), text
     if "#" in text:
-        raise ScheduleError(f"day-of-week {text!r}: EventBridge takes one day with # and nothing beside it", text.split(",")[0])
+        raise ScheduleError(f"day-of-week {text!r}: # takes one day, a number 1-5 and nothing beside them", "MON#1")
     values, written = _values(DAY_OF_WEEK, text)
     return Days("weekdays", tuple(value - 1 for value in values)), written
 
 
 def _cron(body: str) -> Cron:
-    fields = body.upper().split(" ")
+    fields = re.sub(r"\b0+(?=[0-9])", "", body.upper()).split(" ")
     if "" in fields or re.search(r"\s", body.replace(" ", "")):
         raise ScheduleError("EventBridge wants exactly one space between the fields of cron()", f"cron({' '.join(body.split())})")
     if len(fields) not in (5, 6):
         raise ScheduleError(f"cron() has 6 fields (minute hour day-of-month month day-of-week year), not {len(fields)}")
     minute, hour, dates, month, weekdays, year = [*fields, "*"][:6]
     if (dates == "?") == (weekdays == "?"):
-        either = dates in "*?" or weekdays in "*?"
-        nearest = f"cron({minute} {hour} {'?' if dates in '*?' and weekdays not in '*?' else dates.replace('?', '*')} {month} "
-        nearest += f"{weekdays if dates in '*?' and weekdays not in '*?' else '?'} {year})"
-        raise ScheduleError("cron() wants ? in exactly one of day-of-month and day-of-week", nearest if either else None)
+        pair = f"{dates.replace('?', '*')} {month} ?" if weekdays in ("*", "?") else f"? {month} {weekdays}"
+        nearest = f"cron({minute} {hour} {pair} {year})" if {"*", "?"} & {dates, weekdays} else None
+        raise ScheduleError("cron() wants ? in exactly one of day-of-month and day-of-week", nearest)
     days, days_text = _dates(dates) if weekdays == "?" else _weekdays(weekdays)
-    (minutes, minute), (hours, hour), (months, month) = (
-        _values(FIELDS[at], text) for at, text in ((0, minute), (1, hour), (3, month))
-    )
+    (minutes, minute), (hours, hour), (months, month) = map(_values, (*FIELDS[:2], FIELDS[3]), (minute, hour, month))
     years, year = (None, "*") if year == "*" else _values(FIELDS[5], year)
     pair = f"{days_text} {month} ?" if weekdays == "?" else f"? {month} {days_text}"
     cron = Cron(f"cron({minute} {hour} {pair} {year})", minutes, hours, days, months, years)
     # The Gregorian calendar repeats after 400 years.
     if not any(month_days(days, year, month) for year in years or range(2000, 2400) for month in months):
-        raise NeverFires(f"{cron.text} never fires: no such day exists")
+        raise NeverFiresError(f"{cron.text} never fires: no such day exists")
     return cron
 
 
@@ -295,9 +275,9 @@ def _rate(body: str) -> Rate:
     units = {"minute": 1, "hour": 60, "day": 1440}
     if not match or match[2].removesuffix("s") not in units:
         raise ScheduleError(f"rate({body}) is not rate(N minutes), rate(N hours) or rate(N days)")
-    count, unit = int(match[1][:9]), match[2].removesuffix("s")
+    count, unit = int(match[1][:18]), match[2].removesuffix("s")
     text = f"rate({count} {unit}{'s' if count != 1 else ''})"
-    if len(match[1]) > 8 or not 1 <= count * units[unit] <= 100 * 366 * 1440:
+    if not 1 <= count * units[unit] <= 100 * 366 * 1440:
         raise ScheduleError(f"rate({body}) is not between 1 minute and 100 years")
     if not re.fullmatch(r"[0-9]+ [a-z]+", body.lower()):
         raise ScheduleError("EventBridge wants one space between the number and the unit of rate()", text)
@@ -306,14 +286,12 @@ def _rate(body: str) -> Rate:
 
 def _at(body: str) -> At:
     match = re.fullmatch(r"([0-9]{4}-[0-9]{2}-[0-9]{2})[ Tt]([0-9]{2}:[0-9]{2}(?::[0-9]{2})?)(.*)", body)
-    if not match:
-        raise ScheduleError(f"at({body}) is not at(yyyy-mm-ddThh:mm:ss)")
     try:
-        local = datetime.fromisoformat(f"{match[1]}T{match[2]}")
-    except ValueError as error:
-        raise ScheduleError(f"at({body}): {error}") from None
+        local = datetime.fromisoformat(f"{match[1]}T{match[2]}" if match else "")
+    except ValueError:
+        raise ScheduleError(f"at({body}) is not at(yyyy-mm-ddThh:mm:ss) with a time that exists") from None
     text = f"at({local.isoformat()})"
-    if match[3]:
+    if match and match[3]:
         raise ScheduleError("at() has no zone and no fractions of a second: the zone is the schedule's own", text)
     if "T" not in body:
         raise ScheduleError("at() wants T between the date and the time", text)
@@ -339,12 +317,12 @@ def _times(expression: str, timezone: str, when: datetime, way: Literal[1, -1], 
     if when.tzinfo is None:
         raise ValueError(f"{when.isoformat()} has no time zone")
     parsed, zone = read(expression), zone_of(timezone)
-    if isinstance(parsed, Cron):
-        yield from parsed.times(zone, when, way)
-    elif isinstance(parsed, At):
-        time = _instant(parsed.local, zone)
-        if time and (time > when if way > 0 else time < when):
-            yield time
+    if not isinstance(parsed, Rate):
+        now = when.astimezone(zone).replace(tzinfo=None)
+        for local in [parsed.local] if isinstance(parsed, At) else parsed.walk(now, way):
+            time = _instant(local, zone)
+            if time and (time > when if way > 0 else time < when):
+                yield time
     elif start is not None or way > 0:
         anchor = (start or when).astimezone(UTC)
         # The first of a rate is its start itself; without a start the clock begins at `when`.
@@ -419,4 +397,4 @@ def parse(text: str, timezone: str = "UTC") -> Schedule:
     first = found[0]
     if isinstance(first, At) and _instant(first.local, zone) is None:
         raise ScheduleError(f"{first.local.isoformat()} does not exist in {timezone}: the clocks skip it")
-    return Schedule(written, timezone, type(first).__name__.lower(), tuple(each.text for each in found))  # type: ignore[arg-type]
+    return Schedule(written, timezone, first.kind, tuple(each.text for each in found))

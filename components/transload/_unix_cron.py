@@ -1,15 +1,15 @@
 """Unix cron (five fields, `@daily` and its kind) written as EventBridge expressions that fire at exactly the same times.
 
 What a field means is Vixie cron's rule as Debian and cronie ship it (crontab(5) and entry.c): names in any case, also in ranges and
-lists; ranges run forwards; a step follows `*` or a range; 0 and 7 are Sunday. A day field that starts with `*` is a star, also `*/2`:
-if neither day field is a star a day has to match one of them, otherwise both.
+lists; ranges run forwards; a step follows `*` or a range; 0 and 7 are Sunday. A day field that starts with `*` is a star, `*/2` as
+well: if neither day field is a star a day has to match one of them, otherwise both.
 """
 
 import re
 from contextlib import suppress
 from typing import NamedTuple
 
-from transload._schedule import DAYS, FIELDS, Field, NeverFires, ScheduleError, read
+from transload._schedule import DAYS, FIELDS, Field, NeverFiresError, ScheduleError, read
 
 _MINUTE, _HOUR, _DATE, _MONTH, _ = FIELDS[:5]
 _WEEKDAY = Field("day-of-week", 0, 7, DAYS)
@@ -41,7 +41,7 @@ class _Values(NamedTuple):
 
 
 def translate(text: str) -> list[str]:
-    """One or two EventBridge expressions. ScheduleError if cron refuses the text, if it never fires, or if EventBridge cannot say it."""
+    """One or two EventBridge expressions. ScheduleError if cron refuses the text, it never fires, or EventBridge cannot say it."""
     fields = _fields(text)
     bounds = (_MINUTE, _HOUR, _DATE, _MONTH, _WEEKDAY)
     minutes, hours, dates, months, weekdays = (_parse(field, item) for field, item in zip(bounds, fields, strict=True))
@@ -50,10 +50,10 @@ def translate(text: str) -> list[str]:
     expressions = []
     for date, weekday in _days(dates, weekdays, fields):
         # `0 0 31 2 1` fires on Mondays in February: one of two day fields may be empty, not both.
-        with suppress(NeverFires):
+        with suppress(NeverFiresError):
             expressions.append(read(f"cron({time} {date} {month} {weekday} *)").text)
     if not expressions:
-        raise NeverFires(f"{text!r} never fires: month {fields[3]!r} has no day {fields[2]!r}")
+        raise NeverFiresError(f"{text!r} never fires: month {fields[3]!r} has no day {fields[2]!r}")
     return expressions
 
 
