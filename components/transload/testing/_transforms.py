@@ -1,0 +1,116 @@
+"""Transforms in the engine's order: a resource's own, those of each ancestor, those of the stack."""
+
+from typing import Any
+
+import grpc
+from pulumi.runtime.proto import callback_pb2, callback_pb2_grpc, resource_pb2
+
+from transload.testing.recording import STACK_TYPE
+
+
+class Transforms:
+    """Calls the program back over its own callback server, as the engine does: the program's loop must be free to answer meanwhile."""
+
+    def __init__(self) -> None:
+        self.for_stack: list[Any] = []
+        self.for_invokes: list[Any] = []
+        self._own: dict[str, list[Any]] = {}
+        self._parents: dict[str, str] = {}
+        self._channels: dict[str, Any] = {}
+
+    def apply(self, urn: str, request: Any) -> Any:
+        """The request as the transforms leave it."""
+        self._parents[urn] = request.parent
+        if request.transforms:
+            self._own[urn] = list(request.transforms)
+        callbacks = self._callbacks(urn, request)
+        if not callbacks:
+            return request
+        message = _message(request)
+        for callback in callbacks:
+            answer = self._call(callback, message)
+            message.properties.CopyFrom(answer.properties)
+            if answer.HasField("options"):
+                message.options.CopyFrom(answer.options)
+        return _merged(request, message)
+
+    def _callbacks(self, urn: str, request: Any) -> list[Any]:
+        if request.type == STACK_TYPE or not (self._own or self.for_stack):
+            return []
+        found: list[Any] = []
+        while urn:
+            found += self._own.get(urn, ())
+            urn = self._parents.get(urn, "")
+        return found + self.for_stack
+
+    def _call(self, callback: Any, message: Any) -> Any:
+        channel = self._channels.get(callback.target)
+        if channel is None:
+            channel = self._channels[callback.target] = grpc.insecure_channel(callback.target)
+        call = callback_pb2.CallbackInvokeRequest(token=callback.token, request=message.SerializeToString())
+        try:
+            answer = callback_pb2_grpc.CallbacksStub(channel).Invoke(call)
+        except grpc.RpcError as error:
+            raise RuntimeError(f"a transform of {message.type} '{message.name}' failed: {error.details()}") from None
+        return resource_pb2.TransformResponse.FromString(answer.response)
+
+    def close(self) -> None:
+        """Give the connections back."""
+        for channel in self._channels.values():
+            channel.close()
+        self._channels.clear()
+
+
+# Options by their two names: in a transform and in a registration.
+_LISTS = {
+    "depends_on": "dependencies",
+    "ignore_changes": "ignoreChanges",
+    "replace_on_changes": "replaceOnChanges",
+    "aliases": "aliases",
+    "additional_secret_outputs": "additionalSecretOutputs",
+}
+_FLAGS = {"protect": "protect", "retain_on_delete": "retainOnDelete"}
+_TEXTS = {"version": "version", "provider": "provider", "plugin_download_url": "pluginDownloadURL", "deleted_with": "deletedWith"}
+
+
+def _message(request: Any) -> Any:
+    options = resource_pb2.TransformResourceOptions(providers=request.providers)
+    for ours, theirs in _LISTS.items():
+        getattr(options, ours).extend(getattr(request, theirs))
+    for ours, theirs in _FLAGS.items():
+        if request.HasField(theirs):
+            setattr(options, ours, getattr(request, theirs))
+    for ours, theirs in _TEXTS.items():
+        setattr(options, ours, getattr(request, theirs))
+    if request.deleteBeforeReplaceDefined:
+        options.delete_before_replace = request.deleteBeforeReplace
+    if request.HasField("customTimeouts"):
+        options.custom_timeouts.CopyFrom(request.customTimeouts)
+    return resource_pb2.TransformRequest(
+        type=request.type,
+        name=request.name,
+        custom=request.custom,
+        parent=request.parent,
+        properties=request.object,
+        options=options,
+    )
+
+
+def _merged(request: Any, message: Any) -> Any:
+    merged = resource_pb2.RegisterResourceRequest()
+    merged.CopyFrom(request)
+    merged.object.CopyFrom(message.properties)
+    options = message.options
+    for ours, theirs in _LISTS.items():
+        merged.ClearField(theirs)
+        getattr(merged, theirs).extend(getattr(options, ours))
+    for ours, theirs in _FLAGS.items():
+        if options.HasField(ours):
+            setattr(merged, theirs, getattr(options, ours))
+    for ours, theirs in _TEXTS.items():
+        setattr(merged, theirs, getattr(options, ours))
+    if options.HasField("delete_before_replace"):
+        merged.deleteBeforeReplace, merged.deleteBeforeReplaceDefined = options.delete_before_replace, True
+    if options.HasField("custom_timeouts"):
+        merged.customTimeouts.CopyFrom(options.custom_timeouts)
+    return merged
