@@ -26,7 +26,7 @@ NICKNAMES = {
 _ALL_DATES, _ALL_WEEKDAYS = frozenset(range(1, 32)), frozenset(range(7))
 # The dates on which a weekday comes for the n-th time: the only days that EventBridge can name by date and weekday together.
 _WEEKS = {frozenset(range(7 * n - 6, min(7 * n, 31) + 1)): n for n in range(1, 6)}
-_HELP = "write five cron fields (30 2 * * *), @daily, cron(...), rate(...) or at(...)"
+_HELP = "write five cron fields as in 30 2 * * *, or @daily, cron(...), rate(...), at(...)"
 
 
 class _Values(NamedTuple):
@@ -53,16 +53,16 @@ def translate(text: str) -> list[str]:
         with suppress(NeverFiresError):
             expressions.append(read(f"cron({time} {date} {month} {weekday} *)").text)
     if not expressions:
-        raise NeverFiresError(f"{text!r} never fires: month {fields[3]!r} has no day {fields[2]!r}")
+        raise NeverFiresError(f"never fires: month {fields[3]!r} has no day {fields[2]!r}")
     return expressions
 
 
 def _fields(text: str) -> list[str]:
     """The five fields of an expression, or of a nickname."""
     if not text:
-        raise ScheduleError(f"no schedule: {_HELP}")
+        raise ScheduleError(f"empty: {_HELP}")
     if text.startswith("#"):
-        raise ScheduleError(f"a comment is no schedule: {_HELP}")
+        raise ScheduleError(f"a comment: {_HELP}")
     if text.startswith("@"):
         return _nickname(text).split()
     fields = text.split()
@@ -74,7 +74,7 @@ def _fields(text: str) -> list[str]:
         return fields
     # Without a digit or a star in front it was never meant as cron.
     if not re.match(r"[0-9*?]", text):
-        raise ScheduleError(f"{text[:60]!r} is no schedule: {_HELP}")
+        raise ScheduleError(_HELP)
     if len(fields) == 6 and "?" in text:
         raise ScheduleError("six fields are EventBridge's own form", f"cron({' '.join(fields)})")
     if len(fields) > 5 and re.fullmatch(r"[0-9*,/-]+", fields[5]):
