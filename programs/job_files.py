@@ -1,0 +1,154 @@
+"""Jobs as people write them, one YAML file each: read, checked, and every mistake told with its file and line."""
+
+import difflib
+import json
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, NoReturn
+
+import jsonschema
+import yaml
+
+_PLACEHOLDER = re.compile(r"\$\{(.*?)\}")
+_YAML_TYPES = {
+    "integer": "a whole number",
+    "number": "a number",
+    "string": "a text",
+    "array": "a list",
+    "object": "keys and values",
+}
+
+
+@dataclass(frozen=True)
+class JobFile:
+    """One job: its arguments as written, and where each of them stands."""
+
+    path: str
+    name: str
+    arguments: Mapping[str, Any]
+    lines: Mapping[tuple[str | int, ...], int] = field(repr=False)
+
+    def placed(self, message: str) -> str:
+        """The message of a component about this job, with the file and the line of the first argument it names."""
+        text = re.sub(rf"^\w+ '{re.escape(self.name)}': ", "", message)
+        keys = [path[-1] for path in sorted(self.lines, key=len) if path and isinstance(path[-1], str)]
+        named = {key: found.start() for key in keys if (found := re.search(rf"\b{re.escape(key)}\b", text))}
+        first = min(named, key=lambda key: named[key]) if named else "name"
+        return f"{self.path}:{next((line for path, line in self.lines.items() if path and path[-1] == first), 1)}: {text}"
+
+    def filled(self, values: Mapping[str, Any], join: Any) -> dict[str, Any]:
+        """The arguments with each `${name}` replaced out of `values`. `join` makes one text of pieces that may be Outputs."""
+
+        def fill(value: Any, path: tuple[str | int, ...]) -> Any:
+            if isinstance(value, dict):
+                return {key: fill(child, (*path, key)) for key, child in value.items()}
+            if isinstance(value, list):
+                return [fill(child, (*path, number)) for number, child in enumerate(value)]
+            if not isinstance(value, str) or "${" not in value:
+                return value
+            pieces = _PLACEHOLDER.split(value)
+            for unknown in set(pieces[1::2]) - values.keys():
+                near = difflib.get_close_matches(unknown, values, 1)
+                hint = f"did you mean ${{{near[0]}}}?" if near else "known are " + ", ".join(sorted(values))
+                _refuse(self.path, self.lines.get(path, 1), f"nothing is called ${{{unknown}}}; {hint}")
+            return join(*(values[piece] if number % 2 else piece for number, piece in enumerate(pieces) if piece))
+
+        return fill(dict(self.arguments), ())
+
+
+def load(folder: Path, root: Path) -> list[JobFile]:
+    """Every job of `folder`, in the order of the file names. `ValueError` for the first mistake, with the file as seen from `root`."""
+    schema = json.loads((folder / "schema.json").read_text("utf-8"))
+    jobs: dict[str, JobFile] = {}
+    for path in sorted(folder.glob("*.y*ml")):
+        job = _read(path, path.relative_to(root).as_posix(), schema)
+        if job.name in jobs:
+            _refuse(
+                job.path, job.lines[("name",)], f"there is a job {job.name} already, in {jobs[job.name].path}: rename one of them"
+            )
+        jobs[job.name] = job
+    return list(jobs.values())
+
+
+def _read(path: Path, shown: str, schema: Mapping[str, Any]) -> JobFile:
+    text = path.read_text("utf-8")
+    for number, line in enumerate(text.splitlines(), 1):
+        if "\t" in line[: len(line) - len(line.lstrip())]:
+            _refuse(shown, number, "a tab in the indentation, which YAML does not allow: use spaces")
+    try:
+        node = yaml.compose(text, Loader=yaml.SafeLoader)
+        value = yaml.safe_load(text)
+    except yaml.MarkedYAMLError as problem:
+        mark = problem.problem_mark or problem.context_mark
+        hint = "; put a text that starts with @, *, % or ` into quotes" if "cannot start any token" in str(problem.problem) else ""
+        _refuse(shown, mark.line + 1 if mark else 1, f"{problem.problem}{hint}")
+    if not isinstance(node, yaml.MappingNode):
+        _refuse(shown, 1, "a job is keys and values, such as `name: nightly-export`")
+    lines = {(): 1, **dict(_lines(node, shown))}
+    errors = jsonschema.Draft202012Validator(schema).iter_errors(value)
+    for error in sorted(errors, key=lambda error: lines.get(tuple(error.absolute_path), 1)):
+        where, message = _explained(error)
+        _refuse(shown, lines.get(where, 1), message)
+    return JobFile(shown, value["name"], {key: child for key, child in value.items() if key != "name"}, lines)
+
+
+def _lines(node: yaml.Node, shown: str, path: tuple[str | int, ...] = ()) -> Iterator[tuple[tuple[str | int, ...], int]]:
+    if isinstance(node, yaml.MappingNode):
+        seen: dict[str, int] = {}
+        for key, value in node.value:
+            line = key.start_mark.line + 1
+            if key.value in seen:
+                _refuse(shown, line, f"{key.value} is given twice, first in line {seen[key.value]}")
+            seen[key.value] = line
+            yield (*path, key.value), line
+            yield from _lines(value, shown, (*path, key.value))
+    elif isinstance(node, yaml.SequenceNode):
+        for number, item in enumerate(node.value):
+            yield (*path, number), item.start_mark.line + 1
+            yield from _lines(item, shown, (*path, number))
+
+
+def _explained(error: jsonschema.ValidationError) -> tuple[tuple[str | int, ...], str]:
+    """Where in the file, and one line in the words of whoever writes a job."""
+    where = tuple(error.absolute_path)
+    name = ".".join(str(part) for part in where)
+    found = error.instance
+    schema = error.schema if isinstance(error.schema, dict) else {}
+    known = sorted(schema.get("properties", ()))
+    match error.validator:
+        case "additionalProperties":
+            unknown = next(key for key in found if key not in known)
+            near = difflib.get_close_matches(unknown, known, 1)
+            return (*where, unknown), f"unknown key {unknown}, " + (
+                f"did you mean {near[0]}?" if near else f"known are {', '.join(known)}"
+            )
+        case "required":
+            missing = next(key for key in error.validator_value if key not in found)
+            return where, f"{name + ': ' if name else ''}{missing} is missing"
+        case "type":
+            wanted = " or ".join(_YAML_TYPES.get(kind, kind) for kind in _as_list(error.validator_value))
+            hint = "; put it in quotes" if wanted == "a text" and not isinstance(found, dict | list) else ""
+            return where, f"{name} must be {wanted}, got {json.dumps(found, default=str)}{hint}"
+        case "enum":
+            return (
+                where,
+                f"{name} must be one of {', '.join(map(str, error.validator_value))}, got {json.dumps(found, default=str)}",
+            )
+        case "minimum" | "maximum":
+            low, high = schema.get("minimum"), schema.get("maximum")
+            return (
+                where,
+                f"{name} must be {low} or more, got {found}" if high is None else f"{name} must be {low} to {high}, got {found}",
+            )
+        case _:
+            return where, f"{name}: {error.message}" if name else error.message
+
+
+def _as_list(value: Any) -> list[str]:
+    return value if isinstance(value, list) else [value]
+
+
+def _refuse(path: str, line: int, message: str) -> NoReturn:
+    raise ValueError(f"{path}:{line}: {' '.join(message.split())}")
