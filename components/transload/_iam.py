@@ -11,7 +11,7 @@ Statement = dict[str, Any]
 def allow(
     sid: str,
     actions: Sequence[str],
-    resources: Sequence[pulumi.Input[str]] | pulumi.Input[str],
+    resources: Sequence[pulumi.Input[str]] | str,
     *,
     principal: Mapping[str, Any] | None = None,
     condition: Mapping[str, Any] | None = None,
@@ -23,7 +23,7 @@ def allow(
 def deny(
     sid: str,
     actions: Sequence[str],
-    resources: Sequence[pulumi.Input[str]] | pulumi.Input[str],
+    resources: Sequence[pulumi.Input[str]] | str,
     *,
     principal: Mapping[str, Any] | None = None,
     condition: Mapping[str, Any] | None = None,
@@ -49,7 +49,7 @@ def _statement(
     effect: str,
     sid: str,
     actions: Sequence[str],
-    resources: Sequence[pulumi.Input[str]] | pulumi.Input[str],
+    resources: Sequence[pulumi.Input[str]] | str,
     principal: Mapping[str, Any] | None,
     condition: Mapping[str, Any] | None,
 ) -> Statement:
@@ -57,7 +57,7 @@ def _statement(
     if principal is not None:
         statement["Principal"] = principal
     statement["Action"] = list(actions)
-    statement["Resource"] = resources if isinstance(resources, str | pulumi.Output) else list(resources)
+    statement["Resource"] = resources if isinstance(resources, str) else list(resources)
     if condition is not None:
         statement["Condition"] = condition
     return statement
