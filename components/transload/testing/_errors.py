@@ -1,34 +1,73 @@
 """Name the user's line in what a program raises."""
 
 import contextlib
+import re
+import sys
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Any
 
-from transload.testing._watchdog import _is_users
+from transload.testing._source import Place
 
 
-def user_line(error: BaseException) -> tuple[str, int] | None:
-    """File and line of the innermost of the user's frames that an error came through, also when it came through an `apply`."""
+def user_line(error: BaseException) -> Place | None:
+    """File and line of the user's code that an error came from, also when it came through an `apply`."""
+    for note in getattr(error, "__notes__", ()):
+        found = re.fullmatch(r"at (.+):(\d+)", note)
+        if found:
+            return found.group(1), int(found.group(2))
     seen: set[int] = set()
     current: BaseException | None = error
-    found: tuple[str, int] | None = None
+    place: Place | None = None
     while current is not None and id(current) not in seen:
         seen.add(id(current))
-        frames = [one for one in traceback.extract_tb(current.__traceback__) if _is_users(one.filename)]
+        frames = [one for one in traceback.extract_tb(current.__traceback__) if is_users(one.filename)]
         if frames:
-            found = frames[-1].filename, frames[-1].lineno or 0
+            place = frames[-1].filename, frames[-1].lineno or 0
         current = current.__cause__ or current.__context__
-    return found
+    return place
+
+
+def is_users(file: str) -> bool:
+    """Whether code belongs to the program rather than to Python, an installed package or this one."""
+    ours = __file__.rpartition("/")[0]
+    return not file.startswith((sys.base_prefix, sys.prefix, ours, "<")) and "site-packages" not in file
+
+
+def note(error: BaseException, place: Place | None = None) -> None:
+    """Add the user's line to an error, once. Its type and its text stay as they are."""
+    if any(one.startswith("at ") for one in getattr(error, "__notes__", ())):
+        return
+    place = place or user_line(error)
+    if place:
+        error.add_note(f"at {place[0]}:{place[1]}")
 
 
 @contextlib.contextmanager
-def explained() -> Iterator[None]:
-    """Add the user's line to an error as a note: the error itself, its type and its text stay as they are."""
+def explained(place: Place | None = None) -> Iterator[None]:
+    """Note the user's line on what is raised inside."""
     try:
         yield
     except Exception as error:
-        place = user_line(error)
-        note = f"at {place[0]}:{place[1]}" if place else ""
-        if note and note not in getattr(error, "__notes__", ()):
-            error.add_note(note)
+        note(error, place)
         raise
+
+
+def unwrapped(error: Exception) -> Exception:
+    """The program's own error, out of the SDK's "While processing resource" around it."""
+    while str(error).startswith("While processing ") and isinstance(error.__cause__, Exception):
+        error = error.__cause__
+    return error
+
+
+def noting(function: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """A function given to `apply`, whose errors note their line at once: on the way through the SDK's tasks the traceback gets lost."""
+
+    def run(value: Any) -> Any:
+        try:
+            return function(value)
+        except Exception as error:
+            note(error)
+            raise
+
+    return run

@@ -18,7 +18,7 @@ from typing import Any
 from google.protobuf import empty_pb2
 from pulumi.runtime.proto import provider_pb2, resource_pb2
 
-from transload.testing import _awsx, _checks, _source, _transforms
+from transload.testing import _awsx, _checks, _errors, _source, _transforms
 from transload.testing._fit import fit
 from transload.testing._invokes import Invokes
 from transload.testing._placeholders import ACCOUNT, REGION, Placeholders
@@ -84,6 +84,7 @@ class Monitor:
         self._exports = Properties()
         self._invokes: list[Invoke] = []
         self._creating: dict[str, str] = {}
+        self._declared: dict[int, str] = {}
         self._turns = itertools.count(1)
         self._turn_of: dict[str, tuple[int, ...]] = {}
         self._lock = threading.RLock()
@@ -132,7 +133,15 @@ class Monitor:
     def waiting(self) -> str:
         """The resource that is being created right now, for whoever asks why nothing moves."""
         with self._lock:
-            return next(iter(self._creating.values()), "")
+            if self._creating:
+                return f"the creation of {next(iter(self._creating.values()))}"
+            if self._declared:
+                return f"the inputs of {self._declared[min(self._declared)]}"
+        return ""
+
+    def declared(self, order: int, token: str, name: str, place: _source.Place | None) -> None:
+        """The program has made a resource; its registration follows when its inputs are there."""
+        self._declared[order] = f"{token} '{name}'" + (f" ({place[0]}:{place[1]})" if place else "")
 
     # What the SDK calls
 
@@ -163,6 +172,10 @@ class Monitor:
         return resource_pb2.RegisterPackageResponse(ref=f"{request.name}@{request.version}")
 
     def RegisterResource(self, request: Any) -> Any:  # noqa: N802
+        with _errors.explained(_place(request)):
+            return self._register(request)
+
+    def _register(self, request: Any) -> Any:
         urn = self.urn(request.parent, request.type, request.name)
         request = self.transforms.apply(urn, request)
         turn = self._turn(request, urn)
@@ -186,6 +199,7 @@ class Monitor:
         frames = request.stackTrace.frames
         order = frames[0].pc.column if frames else 0
         with self._lock:
+            self._declared.pop(order, None)
             turn = (order,) if order else (*self._turn_of.get(request.parent, ()), next(self._turns))
             self._turn_of[urn] = turn
         return turn
@@ -198,7 +212,7 @@ class Monitor:
         if kind != "custom" or self.preview:
             return "", {}
         with self._lock:
-            self._creating[urn] = f"the creation of {request.type} '{request.name}'"
+            self._creating[urn] = f"{request.type} '{request.name}'"
         try:
             return self._create(request.type, request.name, inputs, urn)
         finally:
@@ -214,6 +228,10 @@ class Monitor:
         return empty_pb2.Empty()
 
     def ReadResource(self, request: Any) -> Any:  # noqa: N802
+        with _errors.explained(_place(request)):
+            return self._read(request)
+
+    def _read(self, request: Any) -> Any:
         urn = self.urn(request.parent, request.type, request.name)
         found = from_struct(request.properties)
         if request.type == "pulumi:pulumi:StackReference":
@@ -262,11 +280,9 @@ class Monitor:
         state: dict[str, Any],
         options: Options,
     ) -> None:
-        frames = request.stackTrace.frames
-        position = frames[0].pc if frames else request.sourcePosition
         above = self._entries.get(request.parent)
         # What a remote component makes belongs to the call of that component.
-        place = _source.place_of(position) or (above.resource.source if above else None)
+        place = _place(request) or (above.resource.source if above else None)
         resource = Resource(
             urn=urn,
             type=request.type,
@@ -297,6 +313,11 @@ class Monitor:
 def _duplicate(earlier: Resource, later: Resource) -> str:
     places = " and ".join(f"{one.source[0]}:{one.source[1]}" for one in (earlier, later) if one.source)
     return f"duplicate resource {later.type} '{later.name}': {places or later.urn}; give one of the two another name"
+
+
+def _place(request: Any) -> _source.Place | None:
+    frames = request.stackTrace.frames
+    return _source.place_of(frames[0].pc if frames else request.sourcePosition)
 
 
 def _kind(request: Any) -> str:

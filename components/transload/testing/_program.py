@@ -8,7 +8,6 @@ event loop and its own copies of Pulumi's settings, config and root resource.
 import asyncio
 import contextlib
 import contextvars
-import logging
 from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
@@ -79,8 +78,15 @@ def _run(
         with _loop(_executor(threads)) as loop, Watchdog(loop, timeout, monitor) as watchdog:
             watchdog.run(run_in_stack(program))
 
-    with fast(), _errors.explained(), _quiet():
-        contextvars.copy_context().run(body)
+    try:
+        with fast():
+            contextvars.copy_context().run(body)
+    except Exception as error:
+        cause = _errors.unwrapped(error)
+        _errors.note(cause)
+        if cause is error:
+            raise
+        raise cause from None
 
 
 def _in_event_loop() -> bool:
@@ -96,6 +102,8 @@ def _loop(executor: ThreadPoolExecutor) -> Iterator[asyncio.AbstractEventLoop]:
     """An event loop of this run alone: closed with everything on it, so that nothing is left to warn about."""
     loop = asyncio.new_event_loop()
     loop.set_default_executor(executor)
+    # Told of every exception that nobody fetches, long after the run: the first one has already ended it.
+    loop.set_exception_handler(lambda loop, context: None)
     try:
         yield loop
     finally:
@@ -113,18 +121,6 @@ def _cancel_rest(loop: asyncio.AbstractEventLoop) -> None:
         task.cancel()
     if rest:
         loop.run_until_complete(asyncio.gather(*rest, return_exceptions=True))
-
-
-@contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    """asyncio logs each exception nobody fetched: the first one has already ended the run (Pulumi's language host does the same)."""
-    logger = logging.getLogger("asyncio")
-    level = logger.level
-    logger.setLevel(logging.CRITICAL + 1)
-    try:
-        yield
-    finally:
-        logger.setLevel(level)
 
 
 def _executor(threads: int) -> ThreadPoolExecutor:

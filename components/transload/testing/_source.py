@@ -22,7 +22,11 @@ def trace(order: Iterator[int]) -> source_pb2.StackTrace:
     resource = frame.f_locals.get("res")
     place = _caller(frame.f_back, resource)
     file, line = place or ("", 0)
-    position = source_pb2.SourcePosition(uri=file, line=line, column=next(order))
+    turn = next(order)
+    declared = getattr(frame.f_locals.get("monitor"), "declared", None)
+    if declared is not None:
+        declared(turn, frame.f_locals["ty"], frame.f_locals["name"], place)
+    position = source_pb2.SourcePosition(uri=file, line=line, column=turn)
     return source_pb2.StackTrace(frames=[source_pb2.StackFrame(pc=position)])
 
 

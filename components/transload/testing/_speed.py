@@ -13,6 +13,7 @@ import threading
 from collections.abc import Iterator
 from typing import Any
 
+import pulumi
 import pulumi.log
 import pulumi.runtime.resource
 import pulumi.runtime.resource_cycle_breaker
@@ -20,6 +21,7 @@ import pulumi.runtime.stack
 from pulumi.runtime.settings import SETTINGS, _get_rpc_manager
 
 from transload.testing import _source
+from transload.testing._errors import noting
 
 _lock = threading.RLock()
 _runs = 0
@@ -61,12 +63,17 @@ def _exchange() -> None:
                 [pulumi.runtime.resource_cycle_breaker, "_reachable", _reachable],
                 [pulumi.runtime.resource, "_get_stack_trace", functools.partial(_source.trace, _order)],
                 [pulumi.log, "debug", lambda *_, **__: None],
+                [pulumi.Output, "apply", functools.partialmethod(_apply, pulumi.Output.apply)],
             ]
         )
     for patch in _patches:
         module, name, other = patch
-        patch[2] = getattr(module, name)
+        patch[2] = vars(module)[name]
         setattr(module, name, other)
+
+
+def _apply(output: Any, original: Any, func: Any, run_with_unknowns: bool = False) -> Any:
+    return original(output, noting(func), run_with_unknowns)
 
 
 async def _wait_for_rpcs(await_all_outstanding_tasks: bool = True) -> None:

@@ -4,9 +4,10 @@ import asyncio
 import ctypes
 import sys
 import threading
-import traceback
 from collections.abc import Coroutine
 from typing import Any
+
+from transload.testing._errors import is_users
 
 
 class Watchdog:
@@ -27,6 +28,8 @@ class Watchdog:
     def __exit__(self, *error: object) -> None:
         self._done.set()
         self._watcher.join()
+        # An interruption that was asked for in the last moment must not hit whoever comes next.
+        ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(self._thread), None)
 
     def run(self, work: Coroutine[Any, Any, Any]) -> None:
         """Run to the end. Raises TimeoutError that names the line, or else the last resource."""
@@ -49,34 +52,21 @@ class Watchdog:
             ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(self._thread), ctypes.py_object(_Stop))
 
     def _busy_at(self) -> str:
+        """The user's line that is being run, when it is the program that does not give control back."""
         frame = sys._current_frames().get(self._thread)
-        user = [one for one in traceback.extract_stack(frame) if _is_users(one.filename)] if frame else []
-        return f"{user[-1].filename}:{user[-1].lineno}" if user else ""
+        place = ""
+        while frame is not None and frame.f_code is not Watchdog.run.__code__:
+            if not place and is_users(frame.f_code.co_filename):
+                place = f"{frame.f_code.co_filename}:{frame.f_lineno}"
+            frame = frame.f_back
+        return place
 
     def _message(self) -> str:
-        resources = self._monitor.recording().resources
-        waiting = self._monitor.waiting()
         text = f"the program did not end within {self._timeout:g} s"
         if self._where:
             return f"{text}: it was at {self._where}"
-        if waiting:
-            return f"{text}: it was waiting for {waiting}"
-        last = next((one for one in reversed(resources) if one.source), None)
-        place = (
-            f"; the last resource was {last.type} '{last.name}' at {last.source[0]}:{last.source[1]}"
-            if last and last.source
-            else ""
-        )
-        return f"{text}: an output it waits for never resolves{place}"
+        return f"{text}: it was waiting for {self._monitor.waiting() or 'an output that never resolves'}"
 
 
 class _Stop(BaseException):
     """Thrown into a program that does not give control back."""
-
-
-def _is_users(file: str) -> bool:
-    return (
-        not file.startswith((sys.base_prefix, sys.prefix, "<frozen"))
-        and "/transload/testing/" not in file
-        and "site-packages" not in file
-    )
