@@ -18,7 +18,9 @@ def deploy(settings: Settings) -> Foundation:
     """Build the network and the cluster in it: in its private subnets, or without a NAT in the public ones."""
     network = Network("platform", {"cidr_block": settings.cidr_block, "zones": settings.zones, "nat": settings.nat})
     alerts: AlertsArgs = {"emails": settings.alert_emails}
-    told: BatchClusterArgs | dict = {"alerts": alerts} if settings.alert_emails else {"no_alerts_because": settings.no_alerts_because}
+    told: BatchClusterArgs | dict = (
+        {"alerts": alerts} if settings.alert_emails else {"no_alerts_because": settings.no_alerts_because}
+    )
     cluster = BatchCluster(
         "platform",
         {

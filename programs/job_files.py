@@ -3,7 +3,7 @@
 import difflib
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NoReturn
@@ -38,7 +38,7 @@ class JobFile:
         first = min(named, key=lambda key: named[key]) if named else "name"
         return f"{self.path}:{next((line for path, line in self.lines.items() if path and path[-1] == first), 1)}: {text}"
 
-    def filled(self, values: Mapping[str, Any], join: Any) -> dict[str, Any]:
+    def filled(self, values: Mapping[str, Any], join: Callable[..., Any]) -> dict[str, Any]:
         """The arguments with each `${name}` replaced out of `values`. `join` makes one text of pieces that may be Outputs."""
 
         def fill(value: Any, path: tuple[str | int, ...]) -> Any:
@@ -59,7 +59,7 @@ class JobFile:
 
 
 def load(folder: Path, root: Path) -> list[JobFile]:
-    """Every job of `folder`, in the order of the file names. `ValueError` for the first mistake, with the file as seen from `root`."""
+    """Every job of `folder`, by file name. `ValueError` for the first mistake, with the file as seen from `root`."""
     schema = json.loads((folder / "schema.json").read_text("utf-8"))
     jobs: dict[str, JobFile] = {}
     for path in sorted(folder.glob("*.y*ml")):

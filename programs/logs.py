@@ -19,6 +19,8 @@ def deploy(settings: Settings) -> LogPipeline:
                 {"name": "level", "type": "string", "description": "debug, info, warning or error"},
                 {"name": "message", "type": "string"},
                 {"name": "duration_ms", "type": "double", "description": "How long it took, where that has a meaning"},
+                {"name": "metric", "type": "string", "description": "Name of a figure, such as exports.objects"},
+                {"name": "value", "type": "double", "description": "The figure"},
             ],
         },
     )

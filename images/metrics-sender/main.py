@@ -1,14 +1,15 @@
-"""Sends figures about the exports to CloudWatch: how many there are, how large, and how old the newest is.
+"""Sends figures about the exports as log records: how many there are, how large, and how old the newest is.
 
-A thread of its own sends what has been gathered, and gets a few seconds after the work for what is still waiting - also when the
-job is told to stop, which is why the job asks for a stop timeout.
+A thread of its own sends what has been gathered, and gets some seconds after the work for what is still waiting - also when the job
+is told to stop, which is why the job asks for a stop timeout.
 
 SOURCE         s3://bucket/folder/ that is measured
-NAMESPACE      CloudWatch namespace of the figures
+STREAM         Firehose stream of the log records
 DRAIN_SECONDS  longest time that sending may take after the work. Default: 15
 """
 
 import datetime
+import json
 import os
 import queue
 import signal
@@ -17,8 +18,10 @@ import threading
 
 import boto3
 
-BATCH = 1000
-"""The most that one PutMetricData call takes (Amazon CloudWatch API reference)."""
+BATCH = 500
+"""The most that one PutRecordBatch call takes (Amazon Data Firehose API reference)."""
+PAUSE_SECONDS = 0.5
+"""Before what Firehose refused is sent again: it refuses single records when a stream is over its quota."""
 
 stop = threading.Event()
 
@@ -26,70 +29,85 @@ stop = threading.Event()
 def main() -> int:
     """Measure, send, and answer the exit code."""
     bucket, folder = split(os.environ["SOURCE"])
-    sender = Sender(os.environ["NAMESPACE"])
+    sender = Sender(os.environ["STREAM"])
     sender.start()
-    measure(boto3.client("s3"), bucket, folder, sender.waiting)
-    left = sender.finish(float(os.environ.get("DRAIN_SECONDS", "15")))
+    measure(boto3.client("s3"), bucket, folder, sender)
+    sender.finish(float(os.environ.get("DRAIN_SECONDS", "15")))
     if sender.problem is not None:
-        print(f"CloudWatch took {sender.sent} figures and then refused: {sender.problem}", file=sys.stderr)
+        print(f"Firehose took {sender.sent} figures and then refused: {sender.problem}", file=sys.stderr)
         return 1
-    if left:
-        print(f"{left} figures were not sent in time", file=sys.stderr)
+    if sender.sent < sender.gathered:
+        print(f"{sender.gathered - sender.sent} figures were not sent in time", file=sys.stderr)
         return 1
-    print(f"{sender.sent} figures sent" + (", stopped before the end" if stop.is_set() else ""))
+    print(f"{sender.sent} figures sent" + (", told to stop before the end" if stop.is_set() else ""))
     return 128 + signal.SIGTERM if stop.is_set() else 0
 
 
-def measure(s3, bucket: str, folder: str, figures: "queue.Queue[dict | None]") -> None:
-    """Put the figures of every folder below `folder` on the queue, until all are there or the job is stopped."""
+def measure(s3, bucket: str, folder: str, sender: "Sender") -> None:
+    """Hand the figures of the folder to the sender, until all are there or the job is told to stop."""
     now = datetime.datetime.now(datetime.UTC)
     count = size = 0
     newest = None
     for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=folder):
-        if stop.is_set():
-            return
         for entry in page.get("Contents", []):
             count, size = count + 1, size + entry["Size"]
             newest = entry["LastModified"] if newest is None else max(newest, entry["LastModified"])
-    dimensions = [{"Name": "Folder", "Value": folder.rstrip("/")}]
-    for name, value, unit in (
-        ("Objects", count, "Count"),
-        ("Size", size, "Bytes"),
-        # Without an export there is no age: an alarm on missing data says so, a made-up number would not.
-        *([("NewestAge", (now - newest).total_seconds(), "Seconds")] if newest else []),
-    ):
-        figures.put({"MetricName": name, "Value": value, "Unit": unit, "Timestamp": now, "Dimensions": dimensions})
+        if stop.is_set():
+            return
+    sender.add(now, "exports.objects", count)
+    sender.add(now, "exports.bytes", size)
+    # Without an export there is no age. A made-up number would look like one.
+    if newest is not None:
+        sender.add(now, "exports.newest_age_seconds", (now - newest).total_seconds())
 
 
 class Sender(threading.Thread):
     """Takes figures off its queue and sends them in batches until it is told that there are no more."""
 
-    def __init__(self, namespace: str):
+    def __init__(self, stream: str):
         super().__init__(daemon=True)
-        self.waiting: queue.Queue[dict | None] = queue.Queue()
+        self.gathered = 0
         self.sent = 0
         self.problem: Exception | None = None
-        self._namespace = namespace
-        self._cloudwatch = boto3.client("cloudwatch")
+        self._stream = stream
+        self._waiting: queue.Queue[bytes | None] = queue.Queue()
+        self._firehose = boto3.client("firehose")
+
+    def add(self, at: datetime.datetime, metric: str, value: float) -> None:
+        """Have this figure sent."""
+        record = {"time": at.isoformat(), "app": "metrics-sender", "level": "info", "metric": metric, "value": value}
+        self.gathered += 1
+        self._waiting.put(json.dumps(record).encode())
+
+    def finish(self, seconds: float) -> None:
+        """Wait until everything is sent, and no longer than this."""
+        self._waiting.put(None)
+        self.join(seconds)
 
     def run(self) -> None:
         """Send what comes, in as few calls as there is waiting."""
-        while (first := self.waiting.get()) is not None:
-            batch = [first]
-            while len(batch) < BATCH and not self.waiting.empty() and self.waiting.queue[0] is not None:
-                batch.append(self.waiting.get())
-            try:
-                self._cloudwatch.put_metric_data(Namespace=self._namespace, MetricData=batch)
-            except Exception as problem:
-                self.problem = problem
-                return
-            self.sent += len(batch)
+        try:
+            more = True
+            while more:
+                batch = [self._waiting.get()]
+                while batch[-1] is not None and len(batch) < BATCH and not self._waiting.empty():
+                    batch.append(self._waiting.get())
+                more = batch[-1] is not None
+                self._send([record for record in batch if record is not None])
+        except Exception as problem:
+            self.problem = problem
 
-    def finish(self, seconds: float) -> int:
-        """Wait for what is still to be sent. Returns how many figures were left over."""
-        self.waiting.put(None)
-        self.join(seconds)
-        return max(0, self.waiting.qsize() - 1) if self.is_alive() else 0
+    def _send(self, records: list[bytes]) -> None:
+        while records:
+            answer = self._firehose.put_record_batch(
+                DeliveryStreamName=self._stream, Records=[{"Data": record} for record in records]
+            )
+            # The call succeeds also when Firehose took only some of them.
+            refused = [record for record, taken in zip(records, answer["RequestResponses"], strict=True) if taken.get("ErrorCode")]
+            self.sent += len(records) - len(refused)
+            records = refused
+            if records:
+                threading.Event().wait(PAUSE_SECONDS)
 
 
 def split(url: str) -> tuple[str, str]:
