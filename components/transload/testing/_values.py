@@ -110,23 +110,24 @@ def _from_marked(struct: struct_pb2.Struct, path: str, found: Properties) -> Any
 def to_struct(values: dict[str, Any]) -> struct_pb2.Struct:
     """The way back. `None` is left out at the top level, as the SDK does."""
     struct = struct_pb2.Struct()
-    struct.update({name: _to_plain(value) for name, value in values.items() if value is not None})
+    struct.update({name: to_plain(value) for name, value in values.items() if value is not None})
     return struct
 
 
-def _to_plain(value: Any) -> Any:
+def to_plain(value: Any) -> Any:
+    """A value in the form that travels: marks become the SDK's signed mappings."""
     if isinstance(value, str | bool | int | float) or value is None:
         return value
     if isinstance(value, dict):
-        return {name: _to_plain(item) for name, item in value.items()}
+        return {name: to_plain(item) for name, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_to_plain(item) for item in value]
+        return [to_plain(item) for item in value]
     if isinstance(value, Unknown):
         return rpc.UNKNOWN
     if isinstance(value, Dependent):
-        return _to_plain(Secret(value.value) if value.secret else value.value)
+        return to_plain(Secret(value.value) if value.secret else value.value)
     if isinstance(value, Secret):
-        return {_KEY: _SECRET, "value": _to_plain(value.value)}
+        return {_KEY: _SECRET, "value": to_plain(value.value)}
     if isinstance(value, Reference):
         return {_KEY: _REFERENCE, "urn": value.urn, "id": value.id, "packageVersion": ""}
     if isinstance(value, pulumi.Asset | pulumi.Archive):
@@ -157,4 +158,4 @@ def _asset(value: Any) -> dict[str, Any]:
     for name in ("path", "text", "uri"):
         if hasattr(value, name):
             return {**mark, name: getattr(value, name)}
-    return {**mark, "assets": {name: _to_plain(item) for name, item in value.assets.items()}}
+    return {**mark, "assets": {name: to_plain(item) for name, item in value.assets.items()}}
