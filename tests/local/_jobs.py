@@ -1,18 +1,23 @@
 """A small cloud with real processes for the tests of jobs that run: emulators, a queue of each kind, images of a few lines."""
 
-import os
+import json
+import sys
 import textwrap
 import time
+import urllib.error
+import urllib.request
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import boto3
+
 from transload.local import _servers, _state
 
 REGION = "eu-west-1"
 GROUP = "/transload/test"
+DOCKERFILE = 'FROM python:3.13-slim\nWORKDIR /app\nCOPY . .\nENTRYPOINT ["python", "job.py"]\n'
 _ENDED = ("SUCCEEDED", "FAILED")
 
 
@@ -63,7 +68,7 @@ class JobCloud:
         self,
         name: str,
         program: str,
-        dockerfile: str = 'FROM python:3.13-slim\nWORKDIR /app\nCOPY . .\nENTRYPOINT ["python", "job.py"]\n',
+        dockerfile: str = DOCKERFILE,
     ) -> str:
         """Write the image's folder; returns its reference."""
         folder = self.home.parent / "images" / name
@@ -108,6 +113,15 @@ class JobCloud:
     def until(self, job_id: str, true: Callable[[dict[str, Any]], bool], seconds: float = 30) -> dict[str, Any]:
         return wait_for(lambda: job if true(job := self.describe(job_id)) else None, seconds)
 
+    def control(self, knob: str, **what: Any) -> dict[str, Any]:
+        """Turn a knob that AWS does not have."""
+        request = urllib.request.Request(f"{self.endpoint}/transload/{knob}", json.dumps(what).encode(), method="POST")
+        try:
+            with urllib.request.urlopen(request) as answer:
+                return json.load(answer)
+        except urllib.error.HTTPError as refusal:
+            return json.load(refusal)
+
     def lines(self, stream: str) -> list[str]:
         """Every line of a log stream, in order."""
         found: list[str] = []
@@ -143,4 +157,4 @@ def started(project: Path) -> Iterator[JobCloud]:
         _servers.stop(home, state)
         log = (home / "moto.log").read_text()
         if "Traceback" in log:
-            print(log[-4000:], file=os.sys.stderr)
+            print(log[-4000:], file=sys.stderr)

@@ -38,7 +38,7 @@ OUT_OF_MEMORY = "OutOfMemoryError: Container killed due to memory usage"
 
 @dataclass(frozen=True)
 class Stop:
-    """A demand to end the process: SIGTERM, then after `grace` seconds SIGKILL."""
+    """A demand to end the process: SIGTERM, then after `grace` seconds SIGKILL; without grace SIGKILL at once."""
 
     status_reason: str
     grace: float
@@ -159,8 +159,9 @@ class Attempt:
             if stop is None and (self._asked or (deadline and now >= deadline)):
                 stop = self._asked or Stop(TIMED_OUT, STOP_TIMEOUT)
                 kill_at = now + stop.grace
-                # As in a container: only its first process hears SIGTERM.
-                process.terminate()
+                if stop.grace > 0:
+                    # As in a container: only its first process hears SIGTERM.
+                    process.terminate()
             if (kill_at and now >= kill_at) or (too_much := _memory.of_session(process.pid) > limit):
                 _kill(process)
             waits = [at - now for at in (deadline if stop is None else None, kill_at) if at is not None]
