@@ -68,7 +68,7 @@ def start(home: Path, state: State, ports: dict[str, int]) -> State:
 _children: list[subprocess.Popen[bytes]] = []
 
 
-def wait_ready(state: State, home: Path) -> None:
+def wait_ready(state: State) -> None:
     """Return when every emulator answers; `Problem` when one ended or kept silent for 30 s."""
     for kind in KINDS:
         server = state.servers[kind.name]
