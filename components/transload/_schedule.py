@@ -24,8 +24,7 @@ DAYS = ("SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT")
 MONTHS = ("JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC")
 # Lengths of ScheduleExpression and ScheduleExpressionTimezone (EventBridge Scheduler API reference, CreateSchedule).
 MAX_EXPRESSION, MAX_TIMEZONE = 256, 50
-# datetime ends with 9999; one year less leaves room for every zone.
-_LAST_YEAR = 9998
+_LAST_YEAR = 9998  # datetime ends with 9999; the last leaves room for every zone
 
 
 class ScheduleError(ValueError):
@@ -189,9 +188,10 @@ def _nearest_zone(name: str) -> str | None:
     for table in (known, cities, usual):
         if wanted in table:
             return known.get(wanted) or known[table[wanted]]
-    if near := difflib.get_close_matches(wanted, known, 1, 0.7):
+    city = wanted.rpartition("/")[2]
+    if city not in cities and (near := difflib.get_close_matches(wanted, known, 1, 0.7)):
         return known[near[0]]
-    near = difflib.get_close_matches(wanted.rpartition("/")[2], cities, 1, 0.75)
+    near = difflib.get_close_matches(city, cities, 1, 0.75)
     return known[cities[near[0]]] if near else None
 
 
@@ -387,7 +387,7 @@ def parse(text: str, timezone: str = "UTC") -> Schedule:
 
     ScheduleError, one line, if it is none of these, never fires, or means days that EventBridge cannot express.
     """
-    zone, written = zone_of(timezone), text.strip()
+    zone, written = zone_of(timezone), text.strip(" \t\r\n")
     if re.match(r"(cron|rate|at)\s*\(", written, re.IGNORECASE):
         found = [read(written)]
     else:

@@ -65,7 +65,8 @@ def _fields(text: str) -> list[str]:
         raise ScheduleError(f"a comment: {_HELP}")
     if text.startswith("@"):
         return _nickname(text).split()
-    fields = text.split()
+    # Blanks of cron: no other white space.
+    fields = re.split(r"[ \t]+", text)
     if "%" in text:
         raise ScheduleError(
             "% ends the line in a crontab's command and has no meaning in a schedule: give the five time fields alone"
@@ -107,7 +108,7 @@ def _parse(field: Field, text: str) -> _Values:
 def _item(field: Field, item: str, text: str) -> range:
     body, slash, step = item.partition("/")
     first_text, dash, last_text = body.partition("-")
-    if not body or not (last_text or not dash) or (slash and not step) or {"-", "/"} & {*last_text, *step}:
+    if not first_text or not (last_text or not dash) or (slash and not step) or {"-", "/"} & {*last_text, *step}:
         raise ScheduleError(f"{field.name} {text!r}: {item!r} is not *, a value, a range a-b, or a step */n or a-b/n")
     _foreign(field, item, text)
     if slash and (not re.fullmatch("[0-9]{1,9}", step) or int(step) == 0):
@@ -170,11 +171,10 @@ def _days(dates: _Values, weekdays: _Values, fields: list[str]) -> list[tuple[st
 def _steps(field: Field, values: frozenset[int]) -> str:
     """A field as EventBridge writes it, as a step a/n where that is just these values and shorter to read."""
     first, *rest = sorted(values)
-    size = field.high - field.low + 1
-    if len(rest) >= 2 or (len(rest) == 1 and first == field.low and size % len(values) == 0):
-        step = rest[0] - first
-        if step > 1 and values == frozenset(range(first, field.high + 1, step)):
-            return f"{first}/{step}"
+    step = rest[0] - first if rest else 0
+    shorter = len(rest) >= 2 or (first == field.low and step * 2 == field.high - field.low + 1)
+    if shorter and step > 1 and values == frozenset(range(first, field.high + 1, step)):
+        return f"{first}/{step}"
     return _runs(field, values)
 
 
