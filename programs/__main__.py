@@ -12,9 +12,10 @@ import settings as configuration
 def main() -> None:
     """Wire the parts and export what other stacks and people need."""
     settings = configuration.load()
+    files = jobs.read()
     base = foundation.deploy(settings)
     pipeline = logs.deploy(settings)
-    work = jobs.deploy(settings, base, pipeline)
+    work = jobs.deploy(settings, files, base, pipeline)
     move = cutover.deploy(settings)
 
     pulumi.export("cluster", base.cluster.ref)

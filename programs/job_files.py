@@ -31,12 +31,26 @@ class JobFile:
     lines: Mapping[tuple[str | int, ...], int] = field(repr=False)
 
     def placed(self, message: str) -> str:
-        """The message of a component about this job, with the file and the line of the first argument it names."""
+        """The message of a component about this job, with the file and the line of what it names: the innermost, then the first."""
         text = re.sub(rf"^\w+ '{re.escape(self.name)}': ", "", message)
-        keys = [path[-1] for path in sorted(self.lines, key=len) if path and isinstance(path[-1], str)]
-        named = {key: found.start() for key in keys if (found := re.search(rf"\b{re.escape(key)}\b", text))}
-        first = min(named, key=lambda key: named[key]) if named else "name"
-        return f"{self.path}:{next((line for path, line in self.lines.items() if path and path[-1] == first), 1)}: {text}"
+        words = {found.group(): -found.start() for found in reversed(list(re.finditer(r"\w+", text)))}
+
+        def closeness(path: tuple[str | int, ...]) -> tuple[int, int, int]:
+            keys = [key for key in path if isinstance(key, str)]
+            if not keys or any(key not in words for key in keys):
+                return (0, 0, -self.lines[path])
+            return (len(keys), self._of_named_item(path, words), words[keys[-1]])
+
+        nearest = max(self.lines, key=closeness)
+        line = self.lines[nearest] if closeness(nearest)[0] else self.lines[("name",)]
+        return f"{self.path}:{line}: {text}"
+
+    def _of_named_item(self, path: tuple[str | int, ...], words: Mapping[str, int]) -> int:
+        """1 for a path through an item of a list that the message calls by its `sid`."""
+        value: Any = self.arguments
+        for key in path[:-1]:
+            value = value[key]
+        return int(isinstance(value, dict) and value.get("sid") in words)
 
     def filled(self, values: Mapping[str, Any], join: Callable[..., Any]) -> dict[str, Any]:
         """The arguments with each `${name}` replaced out of `values`. `join` makes one text of pieces that may be Outputs."""

@@ -23,9 +23,13 @@ class Work:
     names: list[str]
 
 
-def deploy(settings: Settings, foundation: Foundation, logs: LogPipeline, folder: Path = _PROJECT / "programs" / "jobs") -> Work:
-    """Declare a job for each file. `ValueError` with file and line for what is wrong with one."""
-    files = job_files.load(folder, folder.parent.parent)
+def read() -> list[job_files.JobFile]:
+    """The job files. `ValueError` with file and line for what is wrong with one."""
+    return job_files.load(_PROJECT / "programs" / "jobs", _PROJECT)
+
+
+def deploy(settings: Settings, files: list[job_files.JobFile], foundation: Foundation, logs: LogPipeline) -> Work:
+    """Declare a job for each file. `ValueError` with file and line for what AWS could not run."""
     # An export is wanted for a month. Imports are kept by those who sent them.
     expire_days = {"exports/": 30, "feeds/": 90, "aggregates/": settings.log_retention_days, "imports/": 14}
     data = private_bucket("data", expire_days, protect=settings.protect_data, child=pulumi.ResourceOptions())
