@@ -1,19 +1,16 @@
 """A small cloud with real processes for the tests of jobs that run: emulators, a queue of each kind, images of a few lines."""
 
 import json
-import sys
 import textwrap
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import boto3
-
-from transload.local import _servers, _state
+from transload.local import Cloud, running
 
 REGION = "eu-west-1"
 GROUP = "/transload/test"
@@ -24,31 +21,23 @@ _ENDED = ("SUCCEEDED", "FAILED")
 class JobCloud:
     """The emulators of one project folder, with what jobs need."""
 
-    def __init__(self, home: Path, state: _state.State):
-        self.home, self.state = home, state
-        ministack = state.servers["ministack"].endpoint
-        self.batch = self._client("batch")
-        self.logs = self._client("logs", ministack)
-        self.ssm, self.iam, self.events = self._client("ssm"), self._client("iam"), self._client("events")
-        self.endpoint = state.servers["moto"].endpoint
+    def __init__(self, cloud: Cloud):
+        self.cloud, self.home, self.state = cloud, cloud.home, cloud.state
+        self.endpoint = cloud.endpoints[""]
+        aws = cloud.aws()
+        self.client = aws.client
+        self.batch, self.logs, self.ssm, self.iam = (self.client(name) for name in ("batch", "logs", "ssm", "iam"))
         self.queues: dict[str, str] = {}
         self.execution_role = self.role("execution")
         self.logs.create_log_group(logGroupName=GROUP)
         for kind in ("FARGATE_SPOT", "FARGATE"):
             self.queue(kind)
 
-    def client(self, service: str) -> Any:
-        return self._client(service)
-
-    def _client(self, service: str, endpoint: str | None = None) -> Any:
-        session = boto3.session.Session(aws_access_key_id="local", aws_secret_access_key="local", region_name=REGION)
-        return session.client(service, endpoint_url=endpoint or self.state.servers["moto"].endpoint)
-
     def role(self, name: str) -> str:
         return self.iam.create_role(RoleName=name, AssumeRolePolicyDocument="{}")["Role"]["Arn"]
 
     def queue(self, kind: str, name: str | None = None, vcpus: int = 16) -> str:
-        ec2 = self._client("ec2")
+        ec2 = self.client("ec2")
         subnet = ec2.describe_subnets()["Subnets"][0]["SubnetId"]
         group = ec2.describe_security_groups()["SecurityGroups"][0]["GroupId"]
         name = name or kind.lower()
@@ -144,17 +133,7 @@ def wait_for(look: Callable[[], Any], seconds: float = 30) -> Any:
 
 
 @contextmanager
-def started(project: Path) -> Iterator[JobCloud]:
+def started(project: Path) -> Generator[JobCloud]:
     """The emulators of `project`, stopped at the end with all that they started."""
-    home = project / ".transload"
-    home.mkdir(parents=True)
-    state = _state.State(token=_servers.new_token(), region=REGION, account=_servers.ACCOUNT)
-    state = _servers.start(home, state, {})
-    try:
-        _servers.wait_ready(state, home)
-        yield JobCloud(home, state)
-    finally:
-        _servers.stop(home, state)
-        log = (home / "moto.log").read_text()
-        if "Traceback" in log:
-            print(log[-4000:], file=sys.stderr)
+    with running(project / ".transload", REGION) as cloud:
+        yield JobCloud(cloud)

@@ -176,11 +176,12 @@ def test_a_job_deaf_to_sigterm_is_killed_with_its_children_after_the_stop_timeou
     )
     job_id = jobs.submit(definition["jobDefinitionArn"])
     jobs.until(job_id, lambda job: job["status"] == "RUNNING")
-    stream = jobs.describe(job_id)["container"]["logStreamName"]
+    stream = jobs.describe(job_id)["ecsProperties"]["taskProperties"][0]["containers"][0]["logStreamName"]
     pids = [int(pid) for pid in wait_for(lambda: jobs.lines(stream))[0].split()]
     jobs.batch.terminate_job(jobId=job_id, reason="stop")
     job = jobs.ended(job_id)
-    assert job["container"]["exitCode"] == 137
+    containers = [one["taskProperties"][0]["containers"][0] for one in (job["ecsProperties"], *job["attempts"])]
+    assert [(one["name"], one["exitCode"], one["logStreamName"]) for one in containers] == [("main", 137, stream)] * 2
     assert job["stoppedAt"] - job["startedAt"] >= 2000
     wait_for(lambda: not any(psutil.pid_exists(pid) and psutil.Process(pid).status() != "zombie" for pid in pids))
 

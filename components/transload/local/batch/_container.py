@@ -19,6 +19,10 @@ class Container:
     """containerProperties with the overrides applied, as describe_jobs shows them."""
     stop_timeout: int = STOP_TIMEOUT
     parameters: Mapping[str, str] = field(default_factory=dict)
+    name: str = "default"
+    """As in the log stream; AWS Batch calls the container of containerProperties so."""
+    task: Mapping[str, Any] | None = None
+    """The task of ecsProperties around it, if the definition has that form."""
 
     @property
     def image(self) -> str:
@@ -71,9 +75,18 @@ def container_of(
         overrides = (task.get("containers") or [{}])[0]
     return Container(
         _overridden(properties, overrides),
-        stop_timeout=int(ecs["taskProperties"][0]["containers"][0].get("stopTimeout", STOP_TIMEOUT)) if ecs else STOP_TIMEOUT,
+        **_form(ecs),
         parameters=parameters,
     )
+
+
+def _form(ecs: Mapping[str, Any] | None) -> dict[str, Any]:
+    """What only ecsProperties say."""
+    if not ecs:
+        return {}
+    task = ecs["taskProperties"][0]
+    own = task["containers"][0]
+    return {"stop_timeout": int(own.get("stopTimeout", STOP_TIMEOUT)), "name": own.get("name", "default"), "task": task}
 
 
 def from_ecs(ecs: Mapping[str, Any]) -> dict[str, Any]:

@@ -81,7 +81,11 @@ class Job:
         task = uuid.uuid4().hex
         prefix = self.container.log_options.get("awslogs-stream-prefix") or self.definition.name[:_PREFIX_LENGTH]
         where = f"arn:aws:ecs:{self.backend.region_name}:{self.backend.account_id}:task/{self.environment.name}_Batch"
-        self.task = {"taskArn": f"{where}/{task}", "logStreamName": f"{prefix}/default/{task}", "networkInterfaces": []}
+        self.task = {
+            "taskArn": f"{where}/{task}",
+            "logStreamName": f"{prefix}/{self.container.name}/{task}",
+            "networkInterfaces": [],
+        }
         self.started_at = self.stopped_at = None
 
     def record(self, outcome: Outcome) -> None:
@@ -93,7 +97,7 @@ class Job:
         if outcome.reason:
             self.task["reason"] = outcome.reason
         times = {"stoppedAt": now_ms()} | ({"startedAt": self.started_at} if self.started_at else {})
-        self.attempts.append({"container": dict(self.task), "statusReason": outcome.status_reason, **times})
+        self.attempts.append({**self._attempt(), "statusReason": outcome.status_reason, **times})
         self.status_reason = outcome.status_reason
 
     def summary(self) -> dict[str, Any]:
@@ -114,7 +118,7 @@ class Job:
         elif self.index is not None:
             row["arrayProperties"] = {"index": self.index}
         ended = {key: self.task[key] for key in ("exitCode", "reason") if key in self.task}
-        return row | ({"container": ended} if ended else {})
+        return row | ({"container": ended} if ended and not self.container.task else {})
 
     def detail(self) -> dict[str, Any]:
         """What the state-change event carries; a copy that later changes do not reach."""
@@ -127,8 +131,7 @@ class Job:
         }
         row["dependsOn"] = list(self.depends_on)
         row["parameters"] = dict(self.container.parameters)
-        row["container"] = {"volumes": [], "mountPoints": [], "ulimits": [], "networkInterfaces": [], "secrets": []}
-        row["container"] |= copy.deepcopy(dict(self.container.properties)) | self.task | {"command": self.container.command}
+        row |= self._container()
         if self.children:
             counts = dict.fromkeys(STATUSES, 0)
             for child in self.children:
@@ -142,6 +145,25 @@ class Job:
         row["propagateTags"] = bool(self.definition.propagate_tags)
         row["platformCapabilities"] = list(self.definition.platform_capabilities or [])
         return row
+
+    def _container(self) -> dict[str, Any]:
+        """Definition and end of the container, in the form that the definition has."""
+        command = {"command": self.container.command}
+        if not self.container.task:
+            empty: dict[str, Any] = {"volumes": [], "mountPoints": [], "ulimits": [], "networkInterfaces": [], "secrets": []}
+            return {"container": empty | copy.deepcopy(dict(self.container.properties)) | self.task | command}
+        own = self.container.task["containers"][0]
+        ends = {key: value for key, value in self.task.items() if key != "taskArn"}
+        changed = {key: self.container.properties[key] for key in ("environment", "resourceRequirements")}
+        task = copy.deepcopy(dict(self.container.task)) | {"containers": [copy.deepcopy({**own, **changed, **ends, **command})]}
+        arn = {key: self.task[key] for key in ("taskArn",) if key in self.task}
+        return {"ecsProperties": {"taskProperties": [task | arn]}}
+
+    def _attempt(self) -> dict[str, Any]:
+        if not self.container.task:
+            return {"container": dict(self.task)}
+        ends = {key: value for key, value in self.task.items() if key != "taskArn"}
+        return {"taskProperties": [{"taskArn": self.task["taskArn"], "containers": [{"name": self.container.name, **ends}]}]}
 
     def describe(self) -> dict[str, Any]:
         """What describe_jobs answers."""
