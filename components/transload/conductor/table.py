@@ -1,0 +1,160 @@
+"""A DynamoDB table as plain Python values."""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from decimal import Decimal
+from typing import Any
+
+from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
+
+Item = dict[str, Any]
+
+_write, _read = TypeSerializer().serialize, TypeDeserializer().deserialize
+
+
+def serialize(values: Mapping[str, Any]) -> dict[str, Any]:
+    """As DynamoDB's JSON. What is None is left out."""
+    return {key: _write(_storable(value)) for key, value in values.items() if value is not None}
+
+
+def _storable(value: Any) -> Any:
+    if isinstance(value, float):
+        return Decimal(str(value))
+    if isinstance(value, Mapping):
+        return {key: _storable(inner) for key, inner in value.items() if inner is not None}
+    if isinstance(value, list | tuple):
+        return [_storable(inner) for inner in value]
+    return value
+
+
+def deserialize(item: Mapping[str, Any]) -> Item:
+    """From DynamoDB's JSON, with int and float for its numbers."""
+    return {key: _plain(_read(value)) for key, value in item.items()}
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Decimal):
+        return int(value) if value == int(value) else float(value)
+    if isinstance(value, Mapping):
+        return {key: _plain(inner) for key, inner in value.items()}
+    if isinstance(value, list | set):
+        return [_plain(inner) for inner in value]
+    return value
+
+
+def put(table: str, item: Mapping[str, Any], when: str | None = None, values: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """A Put of a transaction. In conditions "#x" is the attribute x."""
+    return {"Put": {"TableName": table, "Item": serialize(item), **_condition(when, "", values)}}
+
+
+def delete(table: str, key: Mapping[str, Any], when: str | None = None, values: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """A Delete of a transaction."""
+    return {"Delete": {"TableName": table, "Key": serialize(key), **_condition(when, "", values)}}
+
+
+def update(
+    table: str,
+    key: Mapping[str, Any],
+    changes: Mapping[str, Any],
+    *,
+    remove: Sequence[str] = (),
+    when: str | None = None,
+    values: Mapping[str, Any] | None = None,
+) -> dict[str, Any]:
+    """An Update of a transaction, or the arguments of UpdateItem: what is None in `changes` is left as it is."""
+    kept = {name: value for name, value in changes.items() if value is not None}
+    text = "SET " + ", ".join(f"#{name} = :set_{name}" for name in kept)
+    if remove:
+        text += " REMOVE " + ", ".join(f"#{name}" for name in remove)
+    values = {**{f":set_{name}": value for name, value in kept.items()}, **(values or {})}
+    condition = _condition(when, text, values)
+    return {"Update": {"TableName": table, "Key": serialize(key), "UpdateExpression": text, **condition}}
+
+
+def _condition(when: str | None, other: str, values: Mapping[str, Any] | None) -> dict[str, Any]:
+    names = set(re.findall(r"#(\w+)", f"{when or ''} {other}"))
+    found: dict[str, Any] = {}
+    if when:
+        found = {"ConditionExpression": when, "ReturnValuesOnConditionCheckFailure": "ALL_OLD"}
+    if names:
+        found["ExpressionAttributeNames"] = {f"#{name}": name for name in sorted(names)}
+    if values:
+        found["ExpressionAttributeValues"] = serialize(values)
+    return found
+
+
+def failed_items(response: Mapping[str, Any], writes: Sequence[Mapping[str, Any]]) -> Item | None:
+    """Of a cancelled transaction: the first item whose condition did not hold. None if others only wrote at the same time."""
+    for reason, write in zip(response.get("CancellationReasons", ()), writes, strict=True):
+        if reason.get("Code") == "ConditionalCheckFailed":
+            action = next(iter(write.values()))
+            keys = action.get("Key") or {name: action["Item"][name] for name in ("job", "run")}
+            return deserialize({**keys, **reason.get("Item", {})})
+    return None
+
+
+class Table:
+    """One table. `client` is a boto3 client of DynamoDB."""
+
+    def __init__(self, client: Any, name: str):
+        self._client, self.name = client, name
+
+    def get(self, key: Mapping[str, Any]) -> Item | None:
+        """The item as the last write left it."""
+        found = self._client.get_item(TableName=self.name, Key=serialize(key), ConsistentRead=True).get("Item")
+        return deserialize(found) if found else None
+
+    def put(self, item: Mapping[str, Any]) -> None:
+        """Write an item in place of what is there."""
+        self._client.put_item(TableName=self.name, Item=serialize(item))
+
+    def delete(self, key: Mapping[str, Any]) -> None:
+        """Remove an item, if it is there."""
+        self._client.delete_item(TableName=self.name, Key=serialize(key))
+
+    def change(self, key: Mapping[str, Any], changes: Mapping[str, Any], when: str, values: Mapping[str, Any]) -> Item | None:
+        """Change an item if a condition holds. The item after it, or None if the condition did not hold."""
+        arguments = update(self.name, key, changes, when=f"attribute_exists(#job) AND {when}", values=values)["Update"]
+        try:
+            answer = self._client.update_item(**arguments, ReturnValues="ALL_NEW")
+        except self._client.exceptions.ConditionalCheckFailedException:
+            return None
+        return deserialize(answer["Attributes"])
+
+    def scan(self) -> Iterator[Item]:
+        """Every item."""
+        for page in self._client.get_paginator("scan").paginate(TableName=self.name):
+            yield from map(deserialize, page["Items"])
+
+    def query(
+        self, job: str, *, between: tuple[str, str] | None = None, begins_with: str | None = None, newest_first: bool = False
+    ) -> Iterator[Item]:
+        """The items of one partition in the order of their range key, page by page."""
+        when, values = "#job = :job", {":job": job}
+        if between:
+            when, values = f"{when} AND #run BETWEEN :first AND :last", {**values, ":first": between[0], ":last": between[1]}
+        if begins_with:
+            when, values = f"{when} AND begins_with(#run, :begin)", {**values, ":begin": begins_with}
+        pages = self._client.get_paginator("query").paginate(
+            TableName=self.name,
+            KeyConditionExpression=when,
+            ExpressionAttributeNames={"#job": "job"} | ({"#run": "run"} if "#run" in when else {}),
+            ExpressionAttributeValues=serialize(values),
+            ScanIndexForward=not newest_first,
+            ConsistentRead=True,
+        )
+        for page in pages:
+            yield from map(deserialize, page["Items"])
+
+    def present(self, keys: Sequence[tuple[str, str]]) -> set[tuple[str, str]]:
+        """Which of these (job, run) exist: a hundred in one call."""
+        found: set[tuple[str, str]] = set()
+        rest = [serialize({"job": job, "run": run}) for job, run in dict.fromkeys(keys)]
+        while rest:
+            asked, rest = rest[:100], rest[100:]
+            request = {"Keys": asked, "ConsistentRead": True, "ProjectionExpression": "#job, #run"}
+            request["ExpressionAttributeNames"] = {"#job": "job", "#run": "run"}
+            answer = self._client.batch_get_item(RequestItems={self.name: request})
+            found |= {(one["job"]["S"], one["run"]["S"]) for one in answer["Responses"].get(self.name, ())}
+            rest += answer.get("UnprocessedKeys", {}).get(self.name, {}).get("Keys", [])
+        return found
