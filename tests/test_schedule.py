@@ -1,14 +1,18 @@
 """Schedules: what unix cron becomes in EventBridge, what is refused and why, and when a schedule fires."""
 
 import re
+import shlex
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
+from click.testing import CliRunner
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from transload._schedule import ScheduleError, due_between, next_fire_times, parse, previous_fire_time, read, zone_of
+from transload.cli.schedule import command
 
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 
@@ -426,3 +430,38 @@ def test_a_start_within_the_second_showing_of_the_hour_does_not_run_it_again():
 
 def test_utc_and_its_long_name_are_the_same_zone():
     assert zone_of("UTC") is zone_of("Etc/UTC") is UTC
+
+
+PAGE = (Path(__file__).parent.parent / "docs/schedules.md").read_text()
+
+
+def test_the_page_shows_what_unix_cron_becomes():
+    table = PAGE.partition("## What unix cron becomes")[2].partition("##")[0]
+    rows = [re.findall("`(.*?)`", line) for line in table.splitlines() if line.startswith("| `")]
+    shown = {row[0]: [code for code in row[1:] if code.startswith("cron(")] for row in rows}
+
+    assert len(shown) == 8
+    assert {text: list(parse(text).expressions) for text in shown} == shown
+
+
+def test_the_page_shows_what_is_refused_and_what_can_be_written():
+    table = PAGE.partition("## What is refused")[2].partition("##")[0]
+    rows = [line.strip("| ").split(" | ") for line in table.splitlines() if line.startswith("| `")]
+
+    assert len(rows) == 8
+    for row in rows:
+        with pytest.raises(ScheduleError):
+            parse(row[0].strip("`"))
+        instead = re.match("`(.*?)`", row[2]) if len(row) > 2 else None
+        assert instead is None or parse(instead[1]).expressions
+
+
+def test_the_page_shows_what_the_verb_prints():
+    blocks = re.findall(r"```console\n\$ (.*?)\n(.*?)```", PAGE, re.DOTALL)
+
+    assert len(blocks) == 2
+    for line, printed in blocks:
+        piped, _, called = line.rpartition(" | ")
+        given = shlex.split(piped)[1].encode().decode("unicode_escape") if piped else None
+        result = CliRunner().invoke(command, shlex.split(called)[2:], input=given, catch_exceptions=False)
+        assert result.stdout == printed
