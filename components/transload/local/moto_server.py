@@ -42,7 +42,7 @@ def main() -> None:
     server = make_server(
         "127.0.0.1",
         given.moto_port,
-        Dispatcher(create_backend_app),
+        _moto_patches.Chatbot(Dispatcher(create_backend_app)),
         threaded=True,
         request_handler=Handler,
         fd=given.fd,

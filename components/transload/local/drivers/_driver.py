@@ -234,6 +234,16 @@ class Driver:
         return {**state, "id": id, "region": state.get("region") or aws.region, "account": aws.account}
 
 
+def nested(into: str, *outside: str) -> Callable[[dict[str, Any]], dict[str, Any]]:
+    """Move all inputs but `outside` one level down, where the API has them."""
+
+    def nest(inputs: dict[str, Any]) -> dict[str, Any]:
+        inner = {key: value for key, value in inputs.items() if key not in outside}
+        return {**{key: inputs[key] for key in outside if key in inputs}, into: inner}
+
+    return nest
+
+
 def _changed(old: Inputs, new: Inputs) -> set[str]:
     return {key for key in {**old, **new} if old.get(key) != new.get(key)}
 

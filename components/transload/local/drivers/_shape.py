@@ -72,7 +72,7 @@ def put(shape: Any, target: dict[str, Any], path: str, value: Any, names: Mappin
     for step in way:
         shape = shape.members[step]
         target = target.setdefault(step, {})
-    target[last] = fit(shape.members[last], value, path, names)
+    target[last] = fit(shape.value if shape.type_name == "map" else shape.members[last], value, path, names)
 
 
 def member(shape: Any, name: str) -> str | None:

@@ -1,9 +1,8 @@
 """Firehose, Glue and Athena."""
 
-from collections.abc import Callable
 from typing import Any
 
-from transload.local.drivers._driver import Call, Driver, Read
+from transload.local.drivers._driver import Call, Driver, Read, nested
 
 _S3 = "extendedS3Configuration"
 
@@ -14,16 +13,6 @@ def _firehose(inputs: dict[str, Any]) -> dict[str, Any]:
     if encryption.get("enabled"):
         ready["encryption"] = {key: value for key, value in encryption.items() if key != "enabled"}
     return ready
-
-
-def nested(into: str, *outside: str) -> Callable[[dict[str, Any]], dict[str, Any]]:
-    """Move all inputs but `outside` one level down, where the API has them."""
-
-    def nest(inputs: dict[str, Any]) -> dict[str, Any]:
-        inner = {key: value for key, value in inputs.items() if key not in outside}
-        return {**{key: inputs[key] for key in outside if key in inputs}, into: inner}
-
-    return nest
 
 
 _UPDATE_TABLE = Call(operation="update_table", takes=("databaseName", "catalogId", "tableInput"))

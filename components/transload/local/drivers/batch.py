@@ -1,6 +1,9 @@
 """AWS Batch."""
 
+import contextlib
 from typing import Any
+
+from botocore.exceptions import ClientError
 
 from transload.local.drivers._aws import Aws
 from transload.local.drivers._driver import Call, Driver, Read
@@ -17,10 +20,10 @@ class _ComputeEnvironment(Driver):
 
 def _service_linked_role(aws: Aws) -> str:
     iam = aws.client("iam")
-    try:
+    # Two environments may be made at once: whoever comes second finds the role.
+    with contextlib.suppress(ClientError):
         return iam.create_service_linked_role(AWSServiceName="batch.amazonaws.com")["Role"]["Arn"]
-    except iam.exceptions.InvalidInputException:
-        return iam.get_role(RoleName="AWSServiceRoleForBatch")["Role"]["Arn"]
+    return iam.list_roles(PathPrefix="/aws-service-role/batch.amazonaws.com/")["Roles"][0]["Arn"]
 
 
 DRIVERS = (

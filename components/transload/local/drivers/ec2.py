@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from transload.local.drivers._aws import Aws
-from transload.local.drivers._driver import Call, Driver, Read
+from transload.local.drivers._driver import Call, Driver, Read, nested
 
 _ARN = "arn:aws:ec2:{region}:{account}"
 # CreateTags after the creation rather than TagSpecifications in it: then a change of tags is the same call once more.
@@ -133,6 +133,16 @@ def _rule(direction: str) -> Driver:
             given={"GroupId": "{securityGroupId}", "SecurityGroupRuleIds": ["{id}"]},
         ),
     )
+
+
+def _flow_log(inputs: dict[str, Any]) -> dict[str, Any]:
+    watched = {"vpcId": "VPC", "subnetId": "Subnet", "eniId": "NetworkInterface", "transitGatewayId": "TransitGateway"}
+    key = next(key for key in watched if inputs.get(key))
+    return {
+        **{name: value for name, value in inputs.items() if name != key},
+        "resourceIds": [inputs[key]],
+        "resourceType": watched[key],
+    }
 
 
 def _read(operation: str, key: str, at: str) -> Read:
@@ -304,5 +314,44 @@ DRIVERS = (
         skip={"autoAccept": "no endpoint waits for acceptance in moto"},
         read=_read("describe_vpc_endpoints", "VpcEndpointIds", "VpcEndpoints"),
         delete=Call(operation="delete_vpc_endpoints", given={"VpcEndpointIds": ["{id}"]}),
+    ),
+    Driver(
+        type="aws:ec2/flowLog:FlowLog",
+        service="ec2",
+        prepare=_flow_log,
+        create=Call(operation="create_flow_logs", names={"iamRoleArn": "DeliverLogsPermissionArn"}),
+        id="FlowLogIds.0",
+        then=(_TAGS,),
+        outputs={"arn": f"{_ARN}:vpc-flow-log/{{FlowLogIds.0}}"},
+        read=_read("describe_flow_logs", "FlowLogIds", "FlowLogs"),
+        delete=Call(operation="delete_flow_logs", given={"FlowLogIds": ["{id}"]}),
+    ),
+    Driver(
+        type="aws:ec2/launchTemplate:LaunchTemplate",
+        service="ec2",
+        auto_name="name",
+        name_limit=125,
+        prepare=nested("launchTemplateData", "name", "description", "tags"),
+        create=Call(
+            operation="create_launch_template",
+            names={
+                "name": "LaunchTemplateName",
+                "description": "VersionDescription",
+                "launchTemplateData.vpcSecurityGroupIds": "SecurityGroupIds",
+                "launchTemplateData.securityGroupNames": "SecurityGroups",
+            },
+        ),
+        id="LaunchTemplate.LaunchTemplateId",
+        then=(_TAGS,),
+        skip={
+            "updateDefaultVersion": "a change replaces the template here: its first version is the default",
+            "defaultVersion": "a change replaces the template here: its first version is the default",
+        },
+        outputs={
+            "arn": f"{_ARN}:launch-template/{{LaunchTemplate.LaunchTemplateId}}",
+            "latestVersion": "LaunchTemplate.LatestVersionNumber",
+        },
+        read=_read("describe_launch_templates", "LaunchTemplateIds", "LaunchTemplates"),
+        delete=Call(operation="delete_launch_template", given={"LaunchTemplateId": "{id}"}),
     ),
 )

@@ -6,8 +6,7 @@ from typing import Any
 
 from transload.local.drivers import _shape
 from transload.local.drivers._aws import Aws
-from transload.local.drivers._driver import Call, Driver, Read
-from transload.local.drivers.analytics import nested
+from transload.local.drivers._driver import Call, Driver, Read, nested
 
 _RECORD = {
     "records": "ResourceRecords",
