@@ -1,7 +1,7 @@
 """A place for container jobs: queues that scale from zero, and the conductor that starts, records and watches the runs."""
 
 import re
-from typing import Any, NotRequired, TypedDict, cast
+from typing import Any, NotRequired, TypedDict
 
 import pulumi
 import pulumi_aws as aws
@@ -105,8 +105,9 @@ class BatchCluster(pulumi.ComponentResource):
         pulumi.export("cluster", cluster.ref)
     """
 
-    ref: pulumi.Output[BatchClusterRef]
-    """What `ScheduledJob` and `JobFlow` take as `cluster`."""
+    ref: pulumi.Output[dict[str, str]]
+    """What `ScheduledJob` and `JobFlow` take as `cluster`: the keys of `BatchClusterRef`. As a map it can be an Output
+    in other languages too, where Pulumi cannot look into the Output of a shaped type."""
     security_group_id: pulumi.Output[str]
     """Security group of the jobs: what a database lets in."""
     alert_topic_arn: pulumi.Output[str]
@@ -147,7 +148,7 @@ class BatchCluster(pulumi.ComponentResource):
         subscribe(site, topic, alerts)
         conducted = conductor(site, Work([made.arn for made in queue_of.values()], jobs, runs, topic, key, group))
 
-        ref = pulumi.Output.all(
+        self.ref = pulumi.Output.all(
             name=cluster,
             spot_queue_arn=queue_of["spot"].arn if "spot" in queue_of else "",
             on_demand_queue_arn=queue_of["on-demand"].arn if "on-demand" in queue_of else "",
@@ -166,7 +167,6 @@ class BatchCluster(pulumi.ComponentResource):
             secret_arns=pulumi.Output.all(*secrets).apply(" ".join),
             assign_public_ip="ENABLED" if args.get("assign_public_ip") else "DISABLED",
         )
-        self.ref = cast(pulumi.Output[BatchClusterRef], ref)
         self._describe(site, jobs, args, security_group, stuck)
         self.security_group_id = security_group.id
         self.alert_topic_arn = topic.arn

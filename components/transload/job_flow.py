@@ -12,7 +12,6 @@ from transload._args import check_args, fail, problem_with_keys
 from transload._dynamo import item
 from transload._plugged import Plugged
 from transload._start import create_schedules, read_start
-from transload.batch_cluster import BatchClusterRef
 from transload.scheduled_job import StartRetryArgs
 
 
@@ -30,7 +29,7 @@ class FlowStepArgs(TypedDict):
 class JobFlowArgs(TypedDict):
     """Arguments of `JobFlow`."""
 
-    cluster: pulumi.Input[BatchClusterRef]
+    cluster: pulumi.Input[dict[str, str]]
     """Where its jobs run: `BatchCluster.ref`."""
     steps: list[FlowStepArgs]
     """What it runs."""

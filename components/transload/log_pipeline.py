@@ -2,7 +2,7 @@
 
 import re
 import zoneinfo
-from typing import NotRequired, TypedDict, cast
+from typing import NotRequired, TypedDict
 
 import pulumi
 import pulumi_aws as aws
@@ -10,7 +10,8 @@ import pulumi_aws as aws
 from transload._args import check_args, choice, fail, integer, problem_with_keys
 from transload._bucket import private_bucket
 from transload._columns import problem_with_columns
-from transload._iam import allow, policy, trust
+from transload._iam import allow
+from transload._roles import service_role
 
 # Firehose keeps a fixed list of zones under their older names (Firehose developer guide, "Configure Amazon S3 object name format").
 _OLDER_NAMES = {"Africa/Asmara": "Africa/Asmera", "Asia/Kolkata": "Asia/Calcutta", "Europe/Kyiv": "Europe/Kiev"}
@@ -26,20 +27,6 @@ class ColumnArgs(TypedDict):
     """Athena type, such as `string`, `bigint`, `boolean`, `timestamp`, `array<string>` or `struct<id:bigint,name:string>`."""
     description: NotRequired[str]
     """Comment shown with the table. Default: none."""
-
-
-class LogPipelineRef(TypedDict):
-    """What a job or a service needs to write to a pipeline and to read from it."""
-
-    stream_name: str
-    stream_arn: str
-    bucket: str
-    prefix: str
-    timezone: str
-    database: str
-    table: str
-    workgroup: str
-    query_id: str
 
 
 class LogPipelineArgs(TypedDict):
@@ -72,8 +59,9 @@ class LogPipeline(pulumi.ComponentResource):
         pulumi.export("log_stream", logs.stream_name)
     """
 
-    ref: pulumi.Output[LogPipelineRef]
-    """All of the below as one value, for other stacks."""
+    ref: pulumi.Output[dict[str, str]]
+    """What another stack needs to write and to read: `stream_name`, `stream_arn`, `bucket`, `prefix`, `timezone`, `database`, `table`,
+    `workgroup`, `query_id`. A map, so that the keys are alike in every language."""
     stream_name: pulumi.Output[str]
     """Firehose stream to put records to, one JSON object each."""
     stream_arn: pulumi.Output[str]
@@ -134,19 +122,16 @@ class LogPipeline(pulumi.ComponentResource):
         self.table = table.name
         self.workgroup = workgroup.name
         self.query_id = query.id
-        self.ref = cast(
-            pulumi.Output[LogPipelineRef],
-            pulumi.Output.all(
-                stream_name=self.stream_name,
-                stream_arn=self.stream_arn,
-                bucket=self.bucket_name,
-                prefix=prefix,
-                timezone=timezone,
-                database=self.database,
-                table=self.table,
-                workgroup=self.workgroup,
-                query_id=self.query_id,
-            ),
+        self.ref = pulumi.Output.all(
+            stream_name=self.stream_name,
+            stream_arn=self.stream_arn,
+            bucket=self.bucket_name,
+            prefix=prefix,
+            timezone=timezone,
+            database=self.database,
+            table=self.table,
+            workgroup=self.workgroup,
+            query_id=self.query_id,
         )
         self.register_outputs({key: getattr(self, key) for key in LogPipeline.__annotations__})
 
@@ -230,15 +215,10 @@ class LogPipeline(pulumi.ComponentResource):
         self, name: str, bucket: aws.s3.Bucket, log_group: aws.cloudwatch.LogGroup, child: pulumi.ResourceOptions
     ) -> pulumi.Output[str]:
         account = log_group.arn.apply(lambda arn: arn.split(":")[4])
-        role = aws.iam.Role(
+        _, arn = service_role(
             name,
-            assume_role_policy=trust("firehose.amazonaws.com", {"StringEquals": {"aws:SourceAccount": account}}),
-            opts=child,
-        )
-        granted = aws.iam.RolePolicy(
-            name,
-            role=role.id,
-            policy=policy(
+            "firehose.amazonaws.com",
+            [
                 allow("FindTheBucket", ["s3:GetBucketLocation", "s3:ListBucket", "s3:ListBucketMultipartUploads"], [bucket.arn]),
                 allow(
                     "WriteRecords",
@@ -246,10 +226,11 @@ class LogPipeline(pulumi.ComponentResource):
                     [pulumi.Output.concat(bucket.arn, "/*")],
                 ),
                 allow("ReportErrors", ["logs:PutLogEvents"], [pulumi.Output.concat(log_group.arn, ":log-stream:delivery")]),
-            ),
-            opts=child,
+            ],
+            child,
+            condition={"StringEquals": {"aws:SourceAccount": account}},
         )
-        return pulumi.Output.all(role.arn, granted.id).apply(lambda ready: ready[0])
+        return arn
 
     def _table(
         self,

@@ -14,7 +14,6 @@ from transload._job_definition import Container, Retry, evaluate_on_exits, prope
 from transload._plugged import QUEUES, Plugged, account_of, queue_arn
 from transload._roles import service_role
 from transload._start import create_schedules, read_start
-from transload.batch_cluster import BatchClusterRef
 
 
 class PermissionArgs(TypedDict):
@@ -50,7 +49,7 @@ class StartRetryArgs(TypedDict):
 class ScheduledJobArgs(TypedDict):
     """Arguments of `ScheduledJob`."""
 
-    cluster: pulumi.Input[BatchClusterRef]
+    cluster: pulumi.Input[dict[str, str]]
     """Where it runs: `BatchCluster.ref`."""
     image: pulumi.Input[str]
     """Image, best with its digest: what ran is then what was tested."""
@@ -100,8 +99,8 @@ class ScheduledJobArgs(TypedDict):
     user: NotRequired[str]
     """User in the container, such as `1000:1000`. Default: the image's."""
     readonly_root_filesystem: NotRequired[bool]
-    """Keep the container from writing to its own disk. On Fargate AWS Batch mounts nothing writable beside it but EFS (AWS Batch API
-    reference, Volume), so this is for programs that write no temporary files. Default: no."""
+    """Keep the container from writing to its own disk. On Fargate AWS Batch mounts nothing writable beside it but EFS (AWS Batch
+    API reference, Volume), so this is for programs that write no temporary files. Default: no."""
     permissions_boundary: NotRequired[pulumi.Input[str]]
     """Policy ARN that bounds the role made for `permissions`. Default: none."""
     owner: NotRequired[str]
