@@ -11,6 +11,15 @@ from transload._errors import Problem
 # verb -> module of this package that defines a click command `command`, and the line that --help shows. The line stands here so
 # that --help imports no verb: most of them need boto3, some Pulumi.
 VERBS: dict[str, tuple[str, str]] = {
+    "jobs": ("jobs", "Every job: schedule, next run, last result, state"),
+    "run": ("run", "Start a job now, print its output, answer with its exit code"),
+    "logs": ("logs", "What a run printed, or prints now"),
+    "history": ("history", "The runs of a job"),
+    "why": ("why", "Why a run ended as it did, and what to do next"),
+    "stop": ("stop", "End a run before its time"),
+    "enable": ("enable", "Let a disabled job run again"),
+    "disable": ("disable", "Keep a job from running, for a while or for good"),
+    "completion": ("completion", "Completion for bash, zsh or fish"),
     "local": ("local", "Run the whole platform on this machine: up, down, status"),
     "schedule": ("schedule", "Show what a schedule means and when it fires"),
 }
@@ -34,7 +43,9 @@ class _Verbs(click.Group):
             import difflib
 
             near = difflib.get_close_matches(args[0], VERBS, 1)
-            raise click.UsageError(f"no command {args[0]!r}" + (f", did you mean {near[0]}?" if near else "; see transload --help"), ctx)
+            raise click.UsageError(
+                f"no command {args[0]!r}" + (f", did you mean {near[0]}?" if near else "; see transload --help"), ctx
+            )
         return super().resolve_command(ctx, args)
 
 

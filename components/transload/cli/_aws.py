@@ -1,0 +1,183 @@
+"""Where a verb looks: the options --cluster, --region and --profile, a session for them, and what AWS says there."""
+
+import contextlib
+import functools
+import io
+import os
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import boto3
+import click
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError, NoRegionError
+
+from transload._errors import Problem
+from transload.cli import _contact
+from transload.cli._contact import CutShortError
+from transload.cli._names import unknown_job
+from transload.conductor import lifecycle, submit
+from transload.conductor.context import Conductor
+from transload.conductor.runs import BusyError, Store
+
+# Short time-outs: a person, or a signal, waits for the answer. The outer loop of a followed run outlasts what these do not.
+CONFIG = Config(retries={"mode": "standard", "max_attempts": 5}, connect_timeout=5, read_timeout=20, user_agent_extra="transload")
+
+
+class Cloud:
+    """Account, region and cluster as the options name them. Nothing is asked before it is needed."""
+
+    def __init__(self, cluster: str | None = None, region: str | None = None, profile: str | None = None):
+        self._place = (cluster, region, profile)
+        self._clients: dict[str, Any] = {}
+
+    def renewed(self) -> "Cloud":
+        """The same place by a new session, which reads credentials anew."""
+        return Cloud(*self._place)
+
+    @functools.cached_property
+    def session(self) -> boto3.Session:
+        _, region, profile = self._place
+        # AWS_REGION as the AWS CLI has it; boto3 by itself reads AWS_DEFAULT_REGION only.
+        return boto3.Session(profile_name=profile, region_name=region or os.environ.get("AWS_REGION") or None)
+
+    def client(self, service: str) -> Any:
+        if service not in self._clients:
+            self._clients[service] = self.session.client(service, config=CONFIG)
+        return self._clients[service]
+
+    @functools.cached_property
+    def name(self) -> str:
+        """The cluster: the one named, else the only one there is."""
+        if self._place[0]:
+            return self._place[0]
+        pages = self.client("dynamodb").get_paginator("list_tables").paginate()
+        names = [table for page in pages for table in page["TableNames"]]
+        found = sorted(name.removeprefix("transload-").removesuffix("-jobs") for name in names if _is_jobs_table(name))
+        where = self.session.region_name
+        if not found:
+            raise Problem(
+                f"no cluster in {where}: no table transload-<cluster>-jobs; look at --region and --profile, or deploy one", 2
+            )
+        if len(found) > 1:
+            raise Problem(f"{len(found)} clusters in {where}: {', '.join(found)}; name one with --cluster or TRANSLOAD_CLUSTER", 2)
+        return found[0]
+
+    @functools.cached_property
+    def conductor(self) -> Conductor:
+        """The conductor of the cluster, in this process."""
+        return Conductor(f"transload-{self.name}-jobs", f"transload-{self.name}-runs", session=self.session)
+
+    @property
+    def store(self) -> Store:
+        """The tables of the cluster."""
+        return self.conductor.store
+
+    def job(self, name: str) -> dict[str, Any]:
+        """A job as it was declared; a Problem with the nearest name for one that was not."""
+        found = self.store.job(name)
+        if found is None:
+            raise unknown_job(name, [each["job"] for each in self.store.jobs()], self.name)
+        return found
+
+    def run(self, job: str, run: str) -> dict[str, Any]:
+        """The run record; CutShortError when there is none, as it was written before following began."""
+        record = self.store.run(job, run)
+        if record is None:
+            raise CutShortError(f"no run {run} of {job}")
+        return record
+
+    def submit(self, event: Mapping[str, Any]) -> dict[str, Any]:
+        """Start a run, by the same code that runs for a schedule in AWS Lambda. Safe to repeat with the same `run`."""
+        try:
+            with _quiet():
+                return submit.submit(self.conductor, event)
+        except KeyError as error:
+            raise CutShortError(f"an answer without {error}") from error
+
+    def stop(self, job: str, run: str, why: str | None = None) -> None:
+        """Ask for the end of a run."""
+        by = self.caller()
+        with _quiet():
+            lifecycle.stop(self.conductor, f"{job}-{run}", by, reason=f"stopped by {by}: {why}" if why else None)
+
+    def batch_jobs(self, ids: list[str]) -> list[dict[str, Any]]:
+        """Batch's description of each job it still knows, in the order asked."""
+        batch, found = self.client("batch"), {}
+        # DescribeJobs takes up to 100 (AWS Batch API reference).
+        for start in range(0, len(ids), 100):
+            answer = batch.describe_jobs(jobs=ids[start : start + 100])
+            if "jobs" not in answer:
+                raise CutShortError("DescribeJobs answered without jobs")
+            found |= {job["jobId"]: job for job in answer["jobs"]}
+        return [found[job] for job in ids if job in found]
+
+    def page(self, group: str, stream: str, token: str | None, since: int | None) -> tuple[list[dict[str, Any]], str | None]:
+        """The next events of a stream and the token after them; ([], None) while the stream does not exist."""
+        more: dict[str, Any] = {"nextToken": token} if token else {}
+        if since:
+            more["startTime"] = since
+        try:
+            answer = self.client("logs").get_log_events(logGroupName=group, logStreamName=stream, startFromHead=True, **more)
+        except ClientError as error:
+            if _contact.code_of(error) == "ResourceNotFoundException":
+                return [], None
+            raise
+        if "events" not in answer or not answer.get("nextForwardToken"):
+            raise CutShortError("GetLogEvents answered without a token")
+        return answer["events"], answer["nextForwardToken"]
+
+    def caller(self) -> str:
+        """Who calls: the ARN of the identity."""
+        return self.client("sts").get_caller_identity()["Arn"]
+
+
+def _quiet() -> contextlib.AbstractContextManager[Any]:
+    """The conductor's log is for AWS Lambda, not for a person."""
+    return contextlib.redirect_stderr(io.StringIO())
+
+
+def _is_jobs_table(name: str) -> bool:
+    return name.startswith("transload-") and name.endswith("-jobs")
+
+
+def placed(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Gives a verb the options that say where, as `cloud`, and turns what AWS refuses into one line."""
+
+    @click.option("--cluster", envvar="TRANSLOAD_CLUSTER", metavar="NAME", help="Cluster; default: the only one there is.")
+    @click.option("--region", metavar="REGION", help="AWS region, as the AWS CLI has it.")
+    @click.option("--profile", metavar="PROFILE", help="Profile of the AWS configuration.")
+    @functools.wraps(function)
+    def verb(*args: Any, cluster: str | None, region: str | None, profile: str | None, **kwargs: Any) -> Any:
+        cloud = Cloud(cluster, region, profile)
+        try:
+            return function(*args, cloud=cloud, **kwargs)
+        except (BotoCoreError, ClientError) as error:
+            raise Problem(refusal(error)) from error
+        except BusyError as error:
+            raise Problem(f"{error}; try again") from error
+
+    return verb
+
+
+# Of DynamoDB: what fails when the cluster is not there.
+_READS = ("GetItem", "Query", "Scan")
+
+
+def refusal(error: Exception) -> str:
+    """What AWS refused, and what to do next, in one line."""
+    if isinstance(error, NoRegionError):
+        return "no region: give --region, or set AWS_REGION"
+    if isinstance(error, NoCredentialsError):
+        return "no credentials: log in (aws sso login), give --profile, or for the local cloud: . .transload/local.env"
+    words = _contact.in_words(error)
+    if _contact.expired(error):
+        return f"{words}; log in again"
+    if _contact.code_of(error) == "ResourceNotFoundException" and getattr(error, "operation_name", "") in _READS:
+        return "there is no such cluster here: no table transload-<cluster>-jobs; look at --cluster, --region and --profile"
+    if "AccessDenied" in _contact.code_of(error):
+        return f"{words}; ask for this permission, or take another --profile"
+    return words
+
+
+as_json = click.option("--json", "as_json", is_flag=True, help="One JSON document instead of a table.")

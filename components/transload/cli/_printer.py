@@ -1,0 +1,97 @@
+"""Lines of a job on stdout and notes on stderr, and the options of the verbs that follow a run."""
+
+import functools
+import io
+import json
+import os
+import re
+import sys
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+import click
+
+from transload.cli import _output, _when
+from transload.cli._follow import Line
+
+
+def tell(line: str) -> None:
+    _output.tell(f"transload: {line}")
+
+
+class Printer:
+    """Prints the lines of a run. A reader that went away (`| head`) ends the printing, not the following: the exit code counts."""
+
+    def __init__(self, *, grep: str | None = None, as_json: bool = False, timestamps: bool = False):
+        try:
+            self._pattern = re.compile(grep) if grep else None
+        except re.error as error:
+            raise click.UsageError(f"--grep {grep!r} is no regular expression: {error}") from error
+        self._as_json, self._timestamps = as_json, timestamps
+        self._attempt, self._gone = 1, False
+        # The log is UTF-8 whatever the terminal is.
+        if isinstance(sys.stdout, io.TextIOWrapper):
+            sys.stdout.reconfigure(errors="backslashreplace")
+
+    def __call__(self, lines: list[Line]) -> None:
+        for line in lines:
+            if line.stream.index is None and line.stream.attempt != self._attempt:
+                self._attempt = line.stream.attempt
+                tell(f"attempt {self._attempt}")
+            if self._pattern is None or self._pattern.search(line.message):
+                self._write(line)
+        self._flush()
+
+    def _write(self, line: Line) -> None:
+        if self._gone:
+            return
+        try:
+            sys.stdout.write(self._text(line) + "\n")
+        except BrokenPipeError:
+            self._leave()
+
+    def _flush(self) -> None:
+        try:
+            sys.stdout.flush()
+        except BrokenPipeError:
+            self._leave()
+
+    def _leave(self) -> None:
+        self._gone = True
+        # What is left in the buffer must not raise once more at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+    def _text(self, line: Line) -> str:
+        message, stream = line.message.rstrip("\n"), line.stream
+        at = datetime.fromtimestamp(line.timestamp / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        if self._as_json:
+            index = {} if stream.index is None else {"index": stream.index}
+            return json.dumps({"timestamp": at, "attempt": stream.attempt, **index, "message": message}, ensure_ascii=False)
+        head = "" if stream.index is None else f"[{stream.index}] "
+        return f"{at} {head}{message}" if self._timestamps else f"{head}{message}"
+
+
+def following(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Gives a verb the options of following: `poll` and `patience`, in seconds."""
+
+    @click.option(
+        "--poll",
+        envvar="TRANSLOAD_POLL",
+        type=click.FloatRange(0, min_open=True),
+        default=lambda: 0.25 if os.environ.get("TRANSLOAD_LOCAL") else 2.0,
+        metavar="SECONDS",
+        help="Ask AWS so often. Default: 2, in the local cloud 0.25.",
+    )
+    @click.option(
+        "--patience",
+        envvar="TRANSLOAD_PATIENCE",
+        default="5m",
+        metavar="TIME",
+        help="Go on for so long while AWS does not answer. Default: 5m.",
+    )
+    @functools.wraps(function)
+    def verb(*args: Any, poll: float, patience: str, **kwargs: Any) -> Any:
+        return function(*args, poll=poll, patience=_when.duration(patience), **kwargs)
+
+    return verb

@@ -1,0 +1,56 @@
+"""The exit code and the words for how a run ended."""
+
+import pytest
+
+from transload.cli import _outcome
+
+
+@pytest.mark.parametrize(
+    ("run", "code"),
+    [
+        ({"status": "SUCCEEDED", "exit_code": 0}, 0),
+        ({"status": "FAILED", "exit_code": 3, "cause": "application"}, 3),
+        ({"status": "FAILED", "exit_code": 137, "cause": "out_of_memory"}, 137),
+        ({"status": "FAILED", "exit_code": 137, "cause": "timeout"}, 124),
+        ({"status": "FAILED", "cause": "timeout"}, 124),
+        ({"status": "FAILED", "cause": "image"}, 125),
+        ({"status": "FAILED", "cause": "platform"}, 125),
+        ({"status": "FAILED", "exit_code": 0, "cause": "platform"}, 125),
+        ({"status": "FAILED", "exit_code": 125, "cause": "application"}, 125),
+        ({"status": "STOPPED", "exit_code": 143, "cause": "stopped"}, 143),
+        ({"status": "STOPPED", "exit_code": 0, "cause": "replaced"}, 143),
+        ({"status": "SKIPPED", "cause": "concurrency"}, 76),
+        ({"status": "SKIPPED", "cause": "disabled"}, 76),
+    ],
+)
+def test_the_exit_code_says_how_the_run_ended(run, code):
+    assert _outcome.exit_code(run) == code
+
+
+def test_only_a_run_that_succeeded_gives_zero():
+    statuses = ["FAILED", "STOPPED", "SKIPPED", "RUNNING", "UNHEARD-OF"]
+    assert all(_outcome.exit_code({"status": status, "exit_code": code}) for status in statuses for code in (None, 0, 1))
+
+
+def test_the_sentence_counts_the_children_that_failed():
+    run = {"status": "FAILED", "exit_code": 1, "array": {"size": 10, "failed": 2}, "reason": "Array Child Job failed"}
+    assert _outcome.sentence(run) == "exit code 1, 2 of 10 children failed: Array Child Job failed"
+
+
+@pytest.mark.parametrize("cause", _outcome.ADVICE)
+def test_each_cause_has_a_meaning_and_a_next_step_that_names_the_run(cause):
+    run = {
+        "job": "nightly",
+        "run_id": "nightly-20261123T180000Z",
+        "status": "FAILED",
+        "cause": cause,
+        "yielded_to": "nightly-20261123T170000Z",
+    }
+    meaning, step = _outcome.advice(run, memory_mib=2048)
+    assert meaning
+    assert step
+    assert "{" not in step
+
+
+def test_a_run_that_succeeded_needs_no_advice():
+    assert _outcome.advice({"status": "SUCCEEDED"}) == ("", "")
