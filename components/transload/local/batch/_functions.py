@@ -3,17 +3,16 @@
 import io
 import json
 import logging
-import os
+import queue
 import select
 import shutil
 import subprocess
 import sys
 import tempfile
 import threading
-import time
 import zipfile
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -22,11 +21,9 @@ from transload.local.batch._host import Host
 log = logging.getLogger(__name__)
 
 _RUNTIME = Path(__file__).with_name("_runtime.py")
-_LAUNCH = Path(__file__).with_name("_launch.py")
 # Lambda tries an asynchronous call twice more, after one minute and two (AWS Lambda Developer Guide, "Error handling for
 # asynchronous invocation"). Here a minute lasts a second.
 _RETRY_SECONDS = (1.0, 2.0)
-_AT_ONCE = 4
 
 
 @dataclass(frozen=True)
@@ -52,8 +49,8 @@ class Functions:
         self._host = host
         self._idle: dict[tuple[str, str], list[_Worker]] = {}
         self._lock = threading.Lock()
-        self._pool = ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="lambda")
-        self._open: set[Future[None]] = set()
+        self._lines: dict[str, queue.SimpleQueue[tuple[str, tuple[float, ...]]]] = {}
+        self._open = 0
         self._none_open = threading.Condition()
 
     def call(self, arn: str, payload: str) -> Answer:
@@ -79,36 +76,74 @@ class Functions:
         return answer
 
     def later(self, arn: str, payload: str) -> None:
-        """Call without waiting: an error is tried twice more, then logged with its reason."""
-        task = self._pool.submit(self._insist, arn, payload)
+        """Call without waiting: an error is tried twice more, then logged with its reason and kept in the function's queue.
+
+        The calls of one function follow each other, so that a run on this machine is told in the order in which it happened.
+        AWS Lambda promises no order.
+        """
         with self._none_open:
-            self._open.add(task)
-        task.add_done_callback(self._done)
+            self._open += 1
+        self._line(arn).put((payload, _RETRY_SECONDS))
 
     def quiet(self, timeout: float) -> bool:
         """Wait until no call of `later` is open; False when `timeout` seconds did not suffice."""
         with self._none_open:
-            return self._none_open.wait_for(lambda: not self._open, timeout)
+            return self._none_open.wait_for(lambda: self._open == 0, timeout)
 
-    def _done(self, task: Future[None]) -> None:
+    def _line(self, arn: str) -> "queue.SimpleQueue[tuple[str, tuple[float, ...]]]":
+        with self._lock:
+            if arn not in self._lines:
+                self._lines[arn] = queue.SimpleQueue()
+                threading.Thread(target=self._serve, args=(arn, self._lines[arn]), name=f"lambda-{arn}", daemon=True).start()
+            return self._lines[arn]
+
+    def _serve(self, arn: str, line: "queue.SimpleQueue[tuple[str, tuple[float, ...]]]") -> None:
+        while True:
+            payload, pauses = line.get()
+            self._try(arn, payload, pauses)
+
+    def _try(self, arn: str, payload: str, pauses: tuple[float, ...]) -> None:
+        try:
+            answer = self.call(arn, payload)
+            words = answer.words if answer.error else ""
+        except Exception as error:
+            words = f"{type(error).__name__}: {error}"
+        if words and pauses:
+            log.warning("function %s failed, tried again in %g s: %s", arn, pauses[0], words)
+            again = threading.Timer(pauses[0], self._line(arn).put, args=[(payload, pauses[1:])])
+            again.daemon = True
+            again.start()
+            return
+        if words:
+            log.error("function %s failed three times, the event is given up: %s; event %s", arn, words, _named(payload))
+            try:
+                self._keep(arn, payload, words)
+            except Exception:
+                log.exception("the event is lost: the on-failure queue of %s did not take it", arn)
         with self._none_open:
-            self._open.discard(task)
+            self._open -= 1
             self._none_open.notify_all()
 
-    def _insist(self, arn: str, payload: str) -> None:
-        for pause in (*_RETRY_SECONDS, None):
-            try:
-                answer = self.call(arn, payload)
-                words = answer.words if answer.error else ""
-            except Exception as error:
-                words = f"{type(error).__name__}: {error}"
-            if not words:
-                return
-            if pause is None:
-                log.error("function %s failed three times, the event is given up: %s; event %s", arn, words, _named(payload))
-            else:
-                log.warning("function %s failed, tried again in %g s: %s", arn, pause, words)
-                time.sleep(pause)
+    def _keep(self, arn: str, payload: str, words: str) -> None:
+        """Send what was given up to the function's on-failure queue (AWS Lambda Developer Guide, "Retaining records")."""
+        configured = [one.config.get("DestinationConfig") or {} for one in _function(arn).event_invoke_config]
+        target = configured[-1].get("OnFailure", {}).get("Destination", "") if configured else ""
+        if ":sqs:" not in target:
+            return
+        record = {
+            "version": "1.0",
+            "timestamp": datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+            "requestContext": {
+                "functionArn": arn,
+                "condition": "RetriesExhausted",
+                "approximateInvokeCount": 1 + len(_RETRY_SECONDS),
+            },
+            "requestPayload": json.loads(payload),
+            "responsePayload": {"errorMessage": words},
+        }
+        client = self._host.client("sqs", target.split(":")[3])
+        address = client.get_queue_url(QueueName=target.rsplit(":", 1)[-1])["QueueUrl"]
+        client.send_message(QueueUrl=address, MessageBody=json.dumps(record))
 
 
 class _WorkerEndedError(Exception):
@@ -136,20 +171,10 @@ class _Worker:
             **{name: str(value) for name, value in function.environment_vars.items()},
             "PYTHONPATH": str(code),
         }
-        # Its own copy of stderr goes to the server's log: what a function prints is wanted there.
+        # It ends by itself when its stdin does, that is when the server ends. What it prints goes to the server's log.
         self._process = subprocess.Popen(
-            [
-                sys.executable,
-                "-I",
-                "-S",
-                str(_LAUNCH),
-                str(os.getpid()),
-                str(code),
-                sys.executable,
-                "-P",
-                str(_RUNTIME),
-                function.function_arn,
-            ],
+            [sys.executable, "-P", str(_RUNTIME), function.function_arn],
+            cwd=code,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             env=environment,

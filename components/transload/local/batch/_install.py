@@ -1,7 +1,6 @@
 """Replace moto's Batch jobs, function calls and rule targets by ones that work. In the server process of the local cloud only."""
 
 import atexit
-import json
 from pathlib import Path
 from typing import Any
 
@@ -53,21 +52,21 @@ def _replace_targets(functions: Functions) -> None:
     send = Rule.send_to_targets
 
     def send_to_targets(self: Any, original_event: Any, transform_input: bool = True) -> None:
+        # moto wants to know when an event arrived, and takes its own mark for it.
+        timed: Any = {"ingestion-time": original_event["time"], **original_event}
         mine = [target for target in self.targets if ":lambda:" in target["Arn"]]
         if mine and self.event_pattern.matches_event(original_event):
             for target in mine:
-                transformer = target.get("InputTransformer", {})
-                event = EventTemplateParser.parse(
-                    input_template=transformer.get("InputTemplate"),
-                    input_paths_map=transformer.get("InputPathsMap", {}),
-                    event=json.loads(json.dumps(original_event)),
-                )
+                transformer = target.get("InputTransformer")
+                event = original_event
+                if transformer:
+                    event = EventTemplateParser.parse(transformer.get("InputTemplate"), transformer.get("InputPathsMap", {}), timed)
                 send_to_function(functions, target, event)
         others = [target for target in self.targets if target not in mine]
         if others:
             whole, self.targets = self.targets, others
             try:
-                send(self, original_event, transform_input)
+                send(self, timed, transform_input)
             finally:
                 self.targets = whole
 
