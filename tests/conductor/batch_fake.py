@@ -45,9 +45,10 @@ class BatchFake:
 
     # What the service does
 
-    def _answer(self, request: Any, **_: Any) -> AWSResponse:
+    def _answer(self, request: Any, **context: Any) -> AWSResponse:
         operation = urlsplit(request.url).path.rpartition("/")[2]
         asked = json.loads(request.body or b"{}")
+        body: dict[str, Any] = {}
         self.asked.append((operation, asked))
         if self.errors and self.errors[0][0] == operation:
             _, status, code, message = self.errors.pop(0)

@@ -78,9 +78,10 @@ def _container(run: Mapping[str, Any], overrides: Mapping[str, Any], environment
 
 def _override(job: Mapping[str, Any], container: dict[str, Any]) -> dict[str, Any]:
     """A definition with ecsProperties ignores containerOverrides (AWS Batch API reference, SubmitJob)."""
-    if job.get("properties") != "ecs":
+    # ScheduledJob writes ecsProperties where a stop timeout is given: only that form has one.
+    if job.get("properties", "ecs" if job.get("stop_timeout_seconds") else "container") == "container":
         return {"containerOverrides": container}
-    named = {"name": job.get("container_name", "default"), **container}
+    named = {"name": "default", **container}
     return {"ecsPropertiesOverride": {"taskProperties": [{"containers": [named]}]}}
 
 
@@ -105,11 +106,12 @@ def submit(conductor: Conductor, asked: Mapping[str, Any], environment: Mapping[
         raise UnsureError(redact(one_line(str(error)), values), sent=True) from None
 
 
-def find(conductor: Conductor, queue: str, run_id: str) -> str | None:
-    """The id of the job of this name in the queue, the oldest if there are several. Names are compared without case by Batch."""
+def find(conductor: Conductor, queue: str, run_id: str, known: Sequence[str] = ()) -> str | None:
+    """The id of the job of this name in the queue that is none of the `known`, the oldest if there are several."""
     pages = conductor.client("batch").get_paginator("list_jobs")
     found = pages.paginate(jobQueue=queue, filters=[{"name": "JOB_NAME", "values": [run_id]}]).build_full_result()
-    same = [one for one in found.get("jobSummaryList", ()) if one["jobName"] == run_id]
+    # Batch compares names without case.
+    same = [one for one in found.get("jobSummaryList", ()) if one["jobName"] == run_id and one["jobId"] not in known]
     return min(same, key=lambda one: one.get("createdAt", 0))["jobId"] if same else None
 
 

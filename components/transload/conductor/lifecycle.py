@@ -29,11 +29,9 @@ def rank(submission: int, attempts: int, status: str) -> int:
     return submission * 1000 + attempts * 10 + _STATUS_RANK.get(status, 9)
 
 
-def begin(conductor: Conductor, job: Mapping[str, Any], run: Item, environment: Mapping[str, str] | None = None) -> Item:
+def begin(conductor: Conductor, job: Mapping[str, Any] | None, run: Item, environment: Mapping[str, str] | None = None) -> Item:
     """Submit a run whose claim is ours. The run as it is then; UnsureError if it should be tried again."""
-    if job.get("kind") == "flow":
-        return flow.begin(conductor, job, run)
-    return start(conductor, job, run, environment)
+    return flow.begin(conductor, run) if is_flow(run) else start_again(conductor, job, run, environment)
 
 
 def start(
@@ -66,11 +64,11 @@ def start(
 def submitted(conductor: Conductor, run: Item, job_id: str) -> Item:
     """Write the id of a run's Batch job. An event may have written it before."""
     for _ in range(8):
-        current = conductor.store.run(run["job"], run["run"]) or run
+        current = _current(conductor, run)
         ids = current["batch_job_ids"]
-        if job_id in ids or is_over(current):
+        if job_id in ids:
             return current
-        if len(ids) >= current["submission"]:
+        if is_over(current) or len(ids) >= current["submission"]:
             batch.terminate(conductor, job_id, f"a second copy of {run['run_id']}")
             log("ended a second copy", run_id=run["run_id"], batch_job_id=job_id)
             return current
@@ -90,24 +88,31 @@ def resume(conductor: Conductor, run: Item, environment: Mapping[str, str] | Non
     """Go on with a run that was claimed and not submitted, once its claim is over: adopt its Batch job or submit one."""
     if run["status"] != "ACCEPTED" or from_iso(run["claim_until"]) > conductor.now():
         return run
-    if run.get("step"):
+    if run.get("step") and run["submission"] == 1:
+        # The claim of a step is its flow's.
         whole = conductor.store.get(run["flow_run_id"])
         if whole:
             resume(conductor, whole)
-        return conductor.store.run(run["job"], run["run"]) or run
+        return _current(conductor, run)
     mine = conductor.store.reclaim(run, conductor.now())
     if mine is None:
-        return conductor.store.run(run["job"], run["run"]) or run
+        return _current(conductor, run)
     log("took over", run_id=run["run_id"])
-    job = conductor.store.job(run["job"])
-    if job and job.get("kind") == "flow":
-        return flow.begin(conductor, job, mine)
-    return adopt(conductor, mine) or start_again(conductor, job, mine, environment)
+    if is_flow(mine):
+        return flow.begin(conductor, mine)
+    waits: list[str] | str | None = []
+    if run.get("step"):
+        whole = conductor.store.get(run["flow_run_id"])
+        waits = flow.waits_for(conductor, whole, run) if whole else []
+    adopted = adopt(conductor, mine)
+    if adopted or not isinstance(waits, list):
+        return adopted or mine
+    return start_again(conductor, conductor.store.job(run["job"]), mine, environment, waits)
 
 
 def adopt(conductor: Conductor, run: Item) -> Item | None:
     """The run with the Batch job that was submitted for it, if there is one."""
-    found = batch.find(conductor, run["queue"], run["run_id"])
+    found = batch.find(conductor, run["queue"], run["run_id"], run["batch_job_ids"])
     if not found:
         return None
     log("adopted", run_id=run["run_id"], batch_job_id=found)
@@ -152,13 +157,11 @@ def apply(conductor: Conductor, run: Item, detail: Detail) -> Item:
         return _failed(conductor, run, detail)
     here = rank(run["submission"], len(detail.attempts), detail.status)
     changes = _facts(conductor, run, detail) | {"status": detail.status, "rank": here, "status_since": iso(conductor.now())}
-    if detail.id not in run["batch_job_ids"]:
-        changes |= {"batch_job_ids": [*run["batch_job_ids"], detail.id], "submitted_at": iso(conductor.now())}
     written = conductor.store.progress(run, changes)
     if not written:
-        return conductor.store.run(run["job"], run["run"]) or run
+        return _current(conductor, run)
     log("recorded", run_id=run["run_id"], status=detail.status, rank=here)
-    if run.get("flow_run_id"):
+    if run.get("flow_run_id") and detail.status == "RUNNING":
         flow.follow(conductor, run["flow_run_id"])
     return _stop_if_asked(conductor, written)
 
@@ -176,6 +179,8 @@ def _facts(conductor: Conductor, run: Mapping[str, Any], detail: Detail) -> Item
     started = detail.started_at or run.get("started_at") or (iso(conductor.now()) if detail.status == "RUNNING" else None)
     return {
         "batch_job_id": detail.id,
+        "batch_job_ids": run["batch_job_ids"] if detail.id in run["batch_job_ids"] else [*run["batch_job_ids"], detail.id],
+        "submitted_at": run.get("submitted_at") or iso(conductor.now()),
         "job_definition": detail.job_definition,
         "image": image,
         "image_digest": image.partition("@")[2] or None if image else None,
@@ -188,34 +193,43 @@ def _facts(conductor: Conductor, run: Mapping[str, Any], detail: Detail) -> Item
 
 
 def _failed(conductor: Conductor, run: Item, detail: Detail) -> Item:
+    facts = _facts(conductor, run, detail) | {"exit_code": detail.exit_code, "ended_at": detail.stopped_at}
+    if run.get("stop"):
+        return finish(conductor, run, "STOPPED", run["stop"]["cause"], run["stop"]["reason"], facts=facts)
     if run.get("step") and held_back(detail):
         return flow.hold_back(conductor, run, detail)
     ended = outcome(detail)
     if ended.cause == "spot" and _falls_back(conductor, run, detail):
         return _fall_back(conductor, run, detail)
-    status, cause, reason = "FAILED", ended.cause, ended.reason
-    if run.get("stop"):
-        status, cause, reason = "STOPPED", run["stop"]["cause"], run["stop"]["reason"]
-    elif cause == "stopped":
-        status = "STOPPED"
-    facts = _facts(conductor, run, detail) | {"exit_code": detail.exit_code, "ended_at": detail.stopped_at}
-    return finish(conductor, run, status, cause, reason, facts=facts)
+    return finish(conductor, run, "STOPPED" if ended.cause == "stopped" else "FAILED", ended.cause, ended.reason, facts=facts)
 
 
 def _falls_back(conductor: Conductor, run: Mapping[str, Any], detail: Detail) -> bool:
-    """Children of an array are retried by Batch one by one; the whole array is not run again for those that Spot took."""
-    return run["submission"] == 1 and not run.get("stop") and not detail.array and run["queue"] == conductor.cluster["spot_queue"]
+    """Once: on demand nothing is taken back. Children of an array are retried by Batch one by one; the whole array is not run again
+    for those that Spot took."""
+    return not detail.array and run["queue"] == conductor.cluster["spot_queue"]
 
 
 def _fall_back(conductor: Conductor, run: Item, detail: Detail) -> Item:
-    ids = run["batch_job_ids"] or [detail.id]
-    known = conductor.store.amend(run, _facts(conductor, run, detail) | {"batch_job_ids": ids})
-    claimed = known and conductor.store.again(known, conductor.cluster["on_demand_queue"], conductor.now())
-    if not claimed:
-        return conductor.store.run(run["job"], run["run"]) or run
     log("goes to on-demand", run_id=run["run_id"])
+    again = submit_again(conductor, run, detail, conductor.cluster["on_demand_queue"], [])
+    if run.get("step"):
+        # Batch failed the steps behind it together with its first job: they follow it.
+        whole = conductor.store.get(run["flow_run_id"])
+        if whole and not is_over(whole):
+            flow.settle(conductor, whole)
+    return again
+
+
+def submit_again(conductor: Conductor, run: Item, detail: Detail, queue: str, depends_on: Sequence[str]) -> Item:
+    """Submit a run whose Batch job failed for no reason of its own."""
+    known = conductor.store.amend(run, _facts(conductor, run, detail))
+    claimed = known and conductor.store.again(known, queue, conductor.now())
+    if not claimed:
+        return _current(conductor, run)
     try:
-        return start_again(conductor, conductor.store.job(run["job"]), claimed, _own_environment(run, detail))
+        job = conductor.store.job(run["job"])
+        return start_again(conductor, job, claimed, _own_environment(run, detail), depends_on)
     except batch.UnsureError as unsure:
         # The event is recorded; `watch` goes on with the run.
         log("not submitted yet", run_id=run["run_id"], error=str(unsure))
@@ -250,7 +264,7 @@ def finish(
         told = {**_message(conductor, known), "job": "#told", "run": key}
     ended = conductor.store.end(run, changes, told)
     if ended is None:
-        return conductor.store.run(run["job"], run["run"]) or run
+        return _current(conductor, run)
     log("ended", run_id=run["run_id"], status=status, cause=cause, exit_code=ended.get("exit_code"))
     if told:
         tell(conductor, key, told)
@@ -284,15 +298,17 @@ def start_waiting(conductor: Conductor, name: str) -> None:
             continue
         if conductor.store.promote(run, conductor.now()) is not None:
             return
-        promoted = conductor.store.run(run["job"], run["run"]) or run
+        promoted = _current(conductor, run)
         log("its turn", run_id=run["run_id"])
         try:
             # A waiting run has no environment of its own: see submit.py.
-            start_again(conductor, conductor.store.job(run["job"]), promoted) if not is_flow(run) else flow.resume(
-                conductor, promoted
-            )
+            begin(conductor, conductor.store.job(run["job"]), promoted)
         except batch.UnsureError as unsure:
             log("not submitted yet", run_id=run["run_id"], error=str(unsure))
+
+
+def _current(conductor: Conductor, run: Item) -> Item:
+    return conductor.store.run(run["job"], run["run"]) or run
 
 
 def is_flow(run: Mapping[str, Any]) -> bool:

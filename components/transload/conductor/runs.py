@@ -211,11 +211,17 @@ class Store:
         return self._change(run, changes, when=_NOT_OVER, values=_OVER)
 
     def again(self, run: Mapping[str, Any], queue: str, now: datetime) -> Item | None:
-        """Claim the second submission of a run. None if somebody did, or the run is over."""
-        second = {"submission": 2, "status": "ACCEPTED", "rank": 2000, "queue": queue, "claim_until": iso(now + CLAIM)}
-        return self._change(
-            run, {**second, "status_since": iso(now)}, when=f"#submission = :first AND {_NOT_OVER}", values={":first": 1, **_OVER}
-        )
+        """Claim the next submission of a run. None if somebody did, or the run is over."""
+        number = run["submission"] + 1
+        second = {
+            "submission": number,
+            "status": "ACCEPTED",
+            "rank": number * 1000,
+            "queue": queue,
+            "claim_until": iso(now + CLAIM),
+        }
+        first = {":first": run["submission"], **_OVER}
+        return self._change(run, {**second, "status_since": iso(now)}, when=f"#submission = :first AND {_NOT_OVER}", values=first)
 
     def end(self, run: Mapping[str, Any], changes: Mapping[str, Any], tell: Mapping[str, Any] | None = None) -> Item | None:
         """End a run, free its locks, renew the summary of its job and note what is to be told, all or nothing.

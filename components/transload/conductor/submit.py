@@ -180,9 +180,10 @@ def _waiting(conductor: Conductor, run: Item) -> list[Item]:
 def _yield(conductor: Conductor, job: Item, run: Item, holder: Item) -> Item:
     policy = job.get("concurrency", "forbid")
     blocks = f"{holder['run_id']} is still {holder['status']}"
-    if policy == "forbid":
+    if policy in ("forbid", "allow"):
         return _skip(conductor, run, "concurrency", blocks, holder)
-    if policy == "queue":
+    if policy == "queue" or holder["job"] != run["job"]:
+        # A flow holds the locks of its steps' jobs as well: nobody asked to replace that.
         return _queue_up(conductor, run, blocks, holder)
     if _has_environment(run):
         return _skip(conductor, run, "concurrency", f"{blocks}{_NOT_STORED}", holder)
