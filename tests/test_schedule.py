@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 from click.testing import CliRunner
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from transload._schedule import ScheduleError, due_between, next_fire_times, parse, previous_fire_time, read, zone_of
@@ -259,7 +259,7 @@ def test_an_expression_longer_than_eventbridge_takes_is_refused():
         read(f"cron({fields[0]} {fields[1]} {fields[2]} 1,3,5,6,7,8,9,10,11,12 ? 2026,2027,2028,2029)")
 
 
-@settings(derandomize=True)
+@settings(derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.text(st.sampled_from("0123456789*/-,?LW#@%() \tMONJABcronateT:"), max_size=40) | st.text(max_size=40))
 def test_any_text_is_a_schedule_or_one_line_of_reason(text):
     try:
@@ -295,6 +295,11 @@ def test_an_unknown_time_zone_names_the_nearest_one(name, nearest):
 def test_what_is_no_time_zone_is_refused(name):
     with pytest.raises(ScheduleError, match="time zone"):
         parse("@daily", name)
+
+
+def test_a_number_of_a_yaml_file_is_refused_as_text_would_be():
+    with pytest.raises(ScheduleError, match="unix cron has 5 fields"):
+        parse(5)  # ty: ignore[invalid-argument-type]
 
 
 def test_words_say_what_a_schedule_means():

@@ -387,7 +387,7 @@ def parse(text: str, timezone: str = "UTC") -> Schedule:
 
     ScheduleError, one line, if it is none of these, never fires, or means days that EventBridge cannot express.
     """
-    zone, written = zone_of(timezone), text.strip(" \t\r\n")
+    zone, written = zone_of(timezone), str(text).strip(" \t\r\n")
     if re.match(r"(cron|rate|at)\s*\(", written, re.IGNORECASE):
         found = [read(written)]
     else:
