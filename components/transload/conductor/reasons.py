@@ -77,7 +77,7 @@ def read(job: Mapping[str, Any]) -> Detail:
         id=job["jobId"],
         name=job["jobName"],
         queue=job["jobQueue"],
-        status=job["status"],
+        status=_status(job, array),
         status_reason=redact(job.get("statusReason") or "", values),
         exit_code=shown.get("exitCode", last.get("exit_code")),
         container_reason=redact(shown.get("reason") or last.get("reason") or "", values),
@@ -124,6 +124,16 @@ def _array(properties: Mapping[str, Any]) -> dict[str, int] | None:
         return None
     summary = properties.get("statusSummary") or {}
     return {"size": properties["size"], "succeeded": summary.get("SUCCEEDED", 0), "failed": summary.get("FAILED", 0)}
+
+
+def _status(job: Mapping[str, Any], array: Mapping[str, Any]) -> str:
+    """The parent of an array is PENDING while its children run (AWS Batch User Guide, "Array jobs"): it is as far as they are."""
+    summary = array.get("statusSummary") or {}
+    if not array.get("size") or job["status"] in ("SUCCEEDED", "FAILED"):
+        return job["status"]
+    if any(summary.get(one) for one in ("RUNNING", "SUCCEEDED", "FAILED")):
+        return "RUNNING"
+    return next((one for one in ("STARTING", "RUNNABLE") if summary.get(one)), job["status"])
 
 
 @dataclass(frozen=True)

@@ -113,6 +113,8 @@ def _new_run(conductor: Conductor, job: Item, request: Request, run_id: str) -> 
         "submission": 1,
         "rank": 1000,
         "attempts": 0,
+        "vcpu": request.overrides.get("vcpu") or job.get("vcpu"),
+        "memory_mib": request.overrides.get("memory_mib") or job.get("memory_mib"),
         "image": job.get("image"),
         "log_group": job.get("log_group"),
         "overrides": request.overrides or None,
@@ -139,7 +141,7 @@ def _again(conductor: Conductor, run: Item, request: Request) -> Item:
     """The event came before. Nothing is done twice, and what was left half done is finished."""
     log("came before", run_id=run["run_id"], status=run["status"])
     if run["status"] == "QUEUED":
-        _nudge(conductor, run)
+        nudge(conductor, run)
         return conductor.store.run(run["job"], run["run"]) or run
     return resume(conductor, run, request.environment or None)
 
@@ -218,11 +220,11 @@ def _replace(conductor: Conductor, run: Item, holder: Item) -> Item:
     for one in older:
         if one["run_id"] != run["run_id"]:
             stop(conductor, one["run_id"], run["run_id"], cause="replaced", reason=f"replaced by {run['run_id']}")
-    _nudge(conductor, queued)
+    nudge(conductor, queued)
     return conductor.store.run(run["job"], run["run"]) or queued
 
 
-def _nudge(conductor: Conductor, queued: Item) -> None:
+def nudge(conductor: Conductor, queued: Item) -> None:
     """Do what a waiting run waits for: also after a crash right after it was written."""
     if queued.get("replaces"):
         try:

@@ -49,3 +49,10 @@ def leftovers(conductor: Conductor, told: Mapping[str, Mapping[str, Any]]) -> in
     before = conductor.now() - PATIENCE
     left = [(key, one) for key, one in told.items() if one.get("pending") and from_iso(one["noted_at"]) <= before]
     return sum(tell(conductor, key, one) for key, one in left)
+
+
+def tell_recovery(conductor: Conductor, key: str, title: str, facts: Facts, now: datetime, thread: str) -> bool:
+    """Put the recovery in the place of what was told: once it is told too, nothing is left."""
+    news = note("recovered", title, facts, now, thread=thread)
+    conductor.store.renote(key, news)
+    return tell(conductor, key, news)
