@@ -19,7 +19,7 @@ from tests.cli.conftest import Cluster
 from tests.local._jobs import GROUP, REGION, JobCloud, started, wait_for
 
 import transload
-from transload.conductor.runs import Store
+from transload.conductor.runs import Store, is_over
 
 _SOURCE = Path(transload.__file__).parent
 TRANSLOAD = [sys.executable, "-c", "from transload.cli import main; main()"]
@@ -72,12 +72,14 @@ class Running:
     """A command that runs. Its output is read all the time, so that it never waits for us."""
 
     process: subprocess.Popen[str]
+    read: bool = True
     out: list[str] = field(default_factory=list)
     err: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         pipes = ((self.process.stdout, self.out), (self.process.stderr, self.err))
-        self.threads = [threading.Thread(target=lambda pipe, lines: lines.extend(pipe), args=each, daemon=True) for each in pipes]
+        threads = [threading.Thread(target=lambda pipe, lines: lines.extend(pipe), args=each, daemon=True) for each in pipes]
+        self.threads = threads if self.read else []
         for thread in self.threads:
             thread.start()
 
@@ -187,7 +189,7 @@ class Platform(Cluster):
             "TRANSLOAD_POLL": "0.1",
         }
 
-    def start(self, *arguments: str, **environment: str) -> Running:
+    def start(self, *arguments: str, read: bool = True, **environment: str) -> Running:
         process = subprocess.Popen(
             [*TRANSLOAD, *arguments],
             stdout=subprocess.PIPE,
@@ -195,7 +197,7 @@ class Platform(Cluster):
             text=True,
             env={**self.environment, **environment},
         )
-        return Running(process)
+        return Running(process, read)
 
     def call(self, *arguments: str, **environment: str) -> Ended:
         return self.start(*arguments, **environment).ended()
@@ -205,9 +207,7 @@ class Platform(Cluster):
 
     def over(self, job: str) -> dict[str, Any]:
         """The newest run, once it has ended."""
-        return wait_for(
-            lambda: run if (run := self.newest(job))["status"] in ("SUCCEEDED", "FAILED", "STOPPED", "SKIPPED") else None
-        )
+        return wait_for(lambda: run if is_over(run := self.newest(job)) else None)
 
 
 @contextmanager
