@@ -299,6 +299,7 @@ def test_on_the_day_the_clocks_change_each_time_they_show_runs_once(name, change
     expression, zone = f"cron({minute} {hour} {days} *)", ZoneInfo(name)
     start = change.replace(tzinfo=UTC) - timedelta(minutes=minutes_before)
     end = change.replace(tzinfo=UTC) + timedelta(hours=30)
+    assume("256" not in attempt(expression)[1])
     wanted = by_the_clock(expression, zone, start, end)
 
     assert due_between(expression, name, start, end) == wanted

@@ -182,8 +182,7 @@ def _nearest_zone(name: str) -> str | None:
     """The zone that somebody meant: other case, the city alone, a common abbreviation, or a slip of the pen."""
     known = {zone.lower(): zone for zone in sorted(available_timezones()) if not zone.startswith("posix")}
     cities = {zone.rpartition("/")[2]: zone for zone in known if "/" in zone and not zone.startswith(("etc/", "us/"))}
-    usual = {"jst": "asia/tokyo", "bst": "europe/london", "ist": "asia/kolkata", "cst": "america/chicago", "kst": "asia/seoul"}
-    usual |= {"edt": "america/new_york", "pst": "america/los_angeles", "pdt": "america/los_angeles", "cest": "europe/berlin"}
+    usual = {"jst": "asia/tokyo", "bst": "europe/london", "cest": "europe/berlin", "edt": "america/new_york", "pst": "us/pacific"}
     wanted = re.sub(r"[ -]", "_", name.strip().lower())
     for table in (known, cities, usual):
         if wanted in table:
@@ -215,8 +214,9 @@ def _values(field: Field, text: str) -> tuple[tuple[int, ...], str]:
         size = field.high - field.low + 1
         found = [(at - field.low) % size + field.low for at in range(first, last + 1 + size * (last < first), step)]
         values.update(found)
-        # A range that wraps is documented for hours alone; its values are right everywhere.
-        written.append(item if first <= last else ",".join(map(str, found)))
+        # A range that wraps is documented for hours alone; two ranges, or its values, are right everywhere.
+        wrapped = f"{first}-{field.high},{field.low}-{last}" if step == 1 else ",".join(map(str, found))
+        written.append(item if first <= last else wrapped)
     return tuple(sorted(values)), ",".join(written)
 
 
@@ -395,6 +395,6 @@ def parse(text: str, timezone: str = "UTC") -> Schedule:
 
         found = [read(expression) for expression in translate(written)]
     first = found[0]
-    if isinstance(first, At) and _instant(first.local, zone) is None:
+    if isinstance(first, At) and not _instant(first.local, zone):
         raise ScheduleError(f"{first.local.isoformat()} does not exist in {timezone}: the clocks skip it")
     return Schedule(written, timezone, first.kind, tuple(each.text for each in found))
