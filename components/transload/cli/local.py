@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from transload.cli.local_jobs import clock, fire, reclaim
+
 if TYPE_CHECKING:
     from transload.local import Built
     from transload.testing import Recording, Resource
@@ -87,6 +89,10 @@ def status(project: Path, as_json: bool) -> None:
             click.echo(f"  {name:<10} http://127.0.0.1:{server['port']}  {life}")
     if found["state"] == "broken":
         raise click.exceptions.Exit(1)
+
+
+for verb in (fire, clock, reclaim):
+    command.add_command(verb)
 
 
 @contextlib.contextmanager
