@@ -3,7 +3,7 @@
 import contextlib
 import tempfile
 from collections.abc import Callable, Generator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +26,7 @@ class Cloud:
     home: Path
     """Folder of its record and logs."""
     state: State
+    _clients: "dict[int, Aws]" = field(default_factory=dict, repr=False, compare=False)
 
     @property
     def region(self) -> str:
@@ -58,10 +59,12 @@ class Cloud:
         return path
 
     def aws(self, threads: int = 16) -> "Aws":
-        """The clients that drivers use."""
+        """The clients that drivers use, for as many threads at once; the same ones when asked again, as making one is slow."""
         from transload.local.drivers._aws import Aws
 
-        return Aws(self.region, self.endpoints, threads)
+        if threads not in self._clients:
+            self._clients[threads] = Aws(self.region, self.endpoints, threads)
+        return self._clients[threads]
 
     def client(self, service: str) -> Any:
         """A boto3 client for this cloud."""

@@ -60,12 +60,9 @@ def start(home: Path, state: State, ports: dict[str, int]) -> State:
             with contextlib.suppress(BrokenPipeError):
                 child.stdin.write(b"go\n")
                 child.stdin.close()
-            _children.append(child)
+            # Not our child to wait for: it outlives this process. `_reap` fetches its end if it comes while we are still here.
+            child.returncode = 0
     return state
-
-
-# Kept so that Python does not complain of processes that outlive their Popen object: they are meant to.
-_children: list[subprocess.Popen[bytes]] = []
 
 
 def wait_ready(state: State) -> None:
@@ -84,8 +81,8 @@ def wait_ready(state: State) -> None:
 
 def dead(state: State) -> Problem | None:
     """The one line about an emulator that has ended, or None when all are alive."""
-    _reap()
     for name, server in state.servers.items():
+        _reap(server.pid)
         if server.process() is None:
             return Problem(f"{name} has stopped: its log {server.log} says why{_last_words(Path(server.log))}")
     return None
@@ -179,25 +176,23 @@ def _marked(token: str) -> Iterator[psutil.Process]:
 
 def _wait(processes: list[psutil.Process]) -> None:
     until = time.monotonic() + _STOP_SECONDS
-    while any(process.is_running() and _status(process) != psutil.STATUS_ZOMBIE for process in processes):
-        _reap()
-        if time.monotonic() > until:
-            return
-        time.sleep(0.02)
-    _reap()
+    while not all(_has_ended(process) for process in processes) and time.monotonic() < until:
+        time.sleep(0.01)
 
 
-def _status(process: psutil.Process) -> str:
+def _has_ended(process: psutil.Process) -> bool:
+    _reap(process.pid)
     try:
-        return process.status()
+        # A process whose first thread has ended is a zombie already, while the others go on and hold its port.
+        return not process.is_running() or (process.status() == psutil.STATUS_ZOMBIE and process.num_threads() <= 1)
     except psutil.NoSuchProcess:
-        return psutil.STATUS_ZOMBIE
+        return True
 
 
-def _reap() -> None:
-    for child in list(_children):
-        if child.poll() is not None:
-            _children.remove(child)
+def _reap(pid: int) -> None:
+    """Fetch the end of a child of ours, so that no zombie stays. That of another process is not ours to fetch."""
+    with contextlib.suppress(ChildProcessError):
+        os.waitpid(pid, os.WNOHANG)
 
 
 def _last_words(log: Path) -> str:

@@ -20,7 +20,8 @@ _EVERYWHERE = {
     "namePrefix": "becomes the name",
     "timeouts": "how long the real provider waits",
 }
-_GONE = ("NotFound", "NoSuch", "NotExist", "NonExistent", "404", "Unknown", "InvalidID")
+# Parts of error codes, and of messages where the code is only InvalidRequestException.
+_GONE = ("NotFound", "NoSuch", "NotExist", "NonExistent", "404", "Unknown", "InvalidID", "not found", "does not exist")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,8 +65,9 @@ class Driver:
     id: str
     read: Read
     delete: Call | None = None
-    """None where AWS has no operation for it; `stays` then says why."""
+    """None where AWS has no operation for it."""
     stays: str = ""
+    """Why something is still there after the resource is deleted."""
     then: tuple[Call, ...] = ()
     """Calls after the create call, each with inputs of its own. They may be repeated: a change of their inputs is an update."""
     before_delete: tuple[Call, ...] = ()
@@ -110,31 +112,31 @@ class Driver:
 
     def describe(self, aws: Aws, id: str, state: Inputs) -> Mapping[str, Any] | None:  # noqa: A002 - Pulumi's word
         """The resource as AWS has it now, or None when it does not exist. `state`: inputs and outputs."""
-        values = self._values(aws, state, id)
         try:
-            answer = self._run(aws, self.read, {}, values)
+            return self._read(aws, id, state)
         except ClientError as error:
-            if any(word in error.response["Error"]["Code"] for word in _GONE):
+            if _says_gone(error):
                 return None
             raise
-        return self.found(answer if not self.read.at else _shape.look_up(self.read.at, answer), values)
 
     def found(self, answer: Any, values: Inputs) -> Mapping[str, Any] | None:
         """Decide from what stands at `read.at` whether the resource exists."""
         if self.read.where and isinstance(answer, list):
             wanted = _shape.fill(self.read.where, values)
             return next((entry for entry in answer if all(entry.get(key) == value for key, value in wanted.items())), None)
-        return answer or None
+        # EC2 goes on to show for a while what it has deleted.
+        return None if isinstance(answer, Mapping) and str(answer.get("State")).lower() == "deleted" else answer or None
 
     def remove(self, aws: Aws, id: str, state: Inputs) -> None:  # noqa: A002
         """Delete the resource. One that is already gone is no error."""
-        values = self._values(aws, state, id)
-        for call in (*self.before_delete, *([self.delete] if self.delete else [])):
-            try:
-                self._run(aws, call, {}, values)
-            except ClientError as error:
-                if not any(word in error.response["Error"]["Code"] for word in _GONE):
-                    raise
+        # Asked first: on what is gone some deletions of the emulators break down instead of saying so.
+        if self.describe(aws, id, state) is None:
+            return
+        try:
+            self._remove(aws, id, state)
+        except ClientError as error:
+            if not _says_gone(error):
+                raise
 
     def replaces(self, aws: Aws, old: Inputs, new: Inputs) -> list[str]:
         """The changed inputs that cannot be changed in place."""
@@ -173,6 +175,21 @@ class Driver:
             if taken:
                 self._run(aws, call, taken, values)
         return id, self._outputs(aws, id, values)
+
+    def _read(self, aws: Aws, id: str, state: Inputs) -> Mapping[str, Any] | None:  # noqa: A002
+        values = self._values(aws, state, id)
+        answer = self._run(aws, self.read, {}, values)
+        return self.found(answer if not self.read.at else _shape.look_up(self.read.at, answer), values)
+
+    def _remove(self, aws: Aws, id: str, state: Inputs) -> None:  # noqa: A002
+        values = self._values(aws, state, id)
+        for call in (*self.before_delete, *([self.delete] if self.delete else [])):
+            try:
+                self._run(aws, call, {}, values)
+            except ClientError as error:
+                # What a call detaches may be gone before what it is attached to.
+                if not _says_gone(error):
+                    raise
 
     def _outputs(self, aws: Aws, id: str, values: dict[str, Any]) -> dict[str, Any]:  # noqa: A002
         if any(way.startswith("read.") or "{read." in way for way in self.outputs.values()):
@@ -232,6 +249,11 @@ class Driver:
 
     def _values(self, aws: Aws, state: Inputs, id: str = "") -> dict[str, Any]:  # noqa: A002
         return {**state, "id": id, "region": state.get("region") or aws.region, "account": aws.account}
+
+
+def _says_gone(error: ClientError) -> bool:
+    said = f"{error.response['Error']['Code']} {error.response['Error'].get('Message', '')}"
+    return any(word in said for word in _GONE)
 
 
 def nested(into: str, *outside: str) -> Callable[[dict[str, Any]], dict[str, Any]]:

@@ -20,10 +20,10 @@ def _attribute(name: str, operation: str = "modify_vpc_attribute", key: str = "V
 class _Gateway(Driver):
     """An internet gateway is attached after it is made, and must be detached before it goes."""
 
-    def remove(self, aws: Aws, id: str, state: Mapping[str, Any]) -> None:  # noqa: A002
+    def _remove(self, aws: Aws, id: str, state: Mapping[str, Any]) -> None:  # noqa: A002
         for attached in (self.describe(aws, id, state) or {}).get("Attachments", []):
             aws.client("ec2").detach_internet_gateway(InternetGatewayId=id, VpcId=attached["VpcId"])
-        super().remove(aws, id, state)
+        super()._remove(aws, id, state)
 
 
 class _SecurityGroup(Driver):

@@ -50,7 +50,7 @@ class _Record(Driver):
     def replaces(self, aws: Aws, old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
         return [key for key in ("zoneId", "name", "type", "setIdentifier") if old.get(key) != new.get(key)]
 
-    def describe(self, aws: Aws, id: str, state: Mapping[str, Any]) -> Mapping[str, Any] | None:  # noqa: A002
+    def _read(self, aws: Aws, id: str, state: Mapping[str, Any]) -> Mapping[str, Any] | None:  # noqa: A002
         route53 = aws.client("route53")
         name = self._full_name(aws, state) + "."
         answer = route53.list_resource_record_sets(
@@ -60,8 +60,8 @@ class _Record(Driver):
         found = answer["ResourceRecordSets"]
         return next((entry for entry in found if (entry["Name"], entry["Type"], entry.get("SetIdentifier")) == wanted), None)
 
-    def remove(self, aws: Aws, id: str, state: Mapping[str, Any]) -> None:  # noqa: A002
-        entry = self.describe(aws, id, state)
+    def _remove(self, aws: Aws, id: str, state: Mapping[str, Any]) -> None:  # noqa: A002
+        entry = self._read(aws, id, state)
         if entry is not None:
             self._change(aws, state["zoneId"], "DELETE", entry)
 
@@ -104,13 +104,13 @@ class _Zone(Driver):
             aws.client("route53").change_tags_for_resource(ResourceType="hostedzone", ResourceId=zone, AddTags=tags)
         return zone, {**outputs, "zoneId": zone, "arn": f"arn:aws:route53:::hostedzone/{zone}"}
 
-    def remove(self, aws: Aws, id: str, state: Mapping[str, Any]) -> None:  # noqa: A002
+    def _remove(self, aws: Aws, id: str, state: Mapping[str, Any]) -> None:  # noqa: A002
         client = aws.client("route53")
-        if state.get("forceDestroy") and self.describe(aws, id, state) is not None:
+        if state.get("forceDestroy"):
             for entry in client.list_resource_record_sets(HostedZoneId=id)["ResourceRecordSets"]:
                 if entry["Type"] not in ("NS", "SOA"):
                     _Record._change(aws, id, "DELETE", entry)
-        super().remove(aws, id, state)
+        super()._remove(aws, id, state)
 
 
 def _balancer(inputs: dict[str, Any]) -> dict[str, Any]:

@@ -10,13 +10,11 @@ from transload.local.drivers._driver import Call, Driver, Read
 class _Role(Driver):
     """A role can only be deleted once it is empty; Terraform empties it with `forceDetachPolicies`, we always do."""
 
-    def remove(self, aws: Aws, id: str, state: Mapping[str, Any]) -> None:  # noqa: A002
+    def _remove(self, aws: Aws, id: str, state: Mapping[str, Any]) -> None:  # noqa: A002
         iam = aws.client("iam")
-        if self.describe(aws, id, state) is None:
-            return
         for attached in iam.list_attached_role_policies(RoleName=id)["AttachedPolicies"]:
             iam.detach_role_policy(RoleName=id, PolicyArn=attached["PolicyArn"])
-        super().remove(aws, id, state)
+        super()._remove(aws, id, state)
 
 
 def _tags(kind: str, key: str) -> Call:

@@ -25,9 +25,8 @@ class _Alias(Driver):
 class _Repository(Driver):
     """A repository with images in it is deleted only when the program said `forceDelete`."""
 
-    def remove(self, aws: Aws, id: str, state: Mapping[str, Any]) -> None:  # noqa: A002
-        if self.describe(aws, id, state) is not None:
-            aws.client("ecr", state.get("region")).delete_repository(repositoryName=id, force=bool(state.get("forceDelete")))
+    def _remove(self, aws: Aws, id: str, state: Mapping[str, Any]) -> None:  # noqa: A002
+        aws.client("ecr", state.get("region")).delete_repository(repositoryName=id, force=bool(state.get("forceDelete")))
 
 
 def _rotation(inputs: dict[str, Any]) -> dict[str, Any]:

@@ -17,13 +17,13 @@ class _Bucket(Driver):
         # us-east-1 is the one place that S3 refuses as a location.
         return super()._create(aws, inputs if region == "us-east-1" else {**inputs, "location": region})
 
-    def remove(self, aws: Aws, id: str, state: Mapping[str, Any]) -> None:  # noqa: A002
-        if state.get("forceDestroy") and self.describe(aws, id, state) is not None:
+    def _remove(self, aws: Aws, id: str, state: Mapping[str, Any]) -> None:  # noqa: A002
+        if state.get("forceDestroy"):
             client = aws.client("s3", state.get("region"))
             for page in client.get_paginator("list_object_versions").paginate(Bucket=id):
                 for entry in [*page.get("Versions", []), *page.get("DeleteMarkers", [])]:
                     client.delete_object(Bucket=id, Key=entry["Key"], VersionId=entry["VersionId"])
-        super().remove(aws, id, state)
+        super()._remove(aws, id, state)
 
 
 def _object(inputs: dict[str, Any]) -> dict[str, Any]:
@@ -99,6 +99,7 @@ DRIVERS = (
         {"versioningConfiguration.mfaDelete": "MFADelete"},
         "Status",
         _gone("put_bucket_versioning", VersioningConfiguration={"Status": "Suspended"}),
+        stays="versioning that was on can only be suspended",
     ),
     _side(
         "BucketLifecycleConfiguration",
@@ -115,6 +116,7 @@ DRIVERS = (
         "ServerSideEncryptionConfiguration",
         "ServerSideEncryptionConfiguration",
         _gone("delete_bucket_encryption"),
+        stays="S3 always encrypts, if with nothing else then with its own key",
     ),
     _side(
         "BucketPublicAccessBlock",

@@ -70,12 +70,12 @@ class _Item(Driver):
         changed = [key for key in ("tableName", "hashKey", "rangeKey") if old.get(key) != new.get(key)]
         return changed or (["item"] if self._key(old) != self._key(new) else [])
 
-    def describe(self, aws: Aws, id: str, state: Mapping[str, Any]) -> Mapping[str, Any] | None:  # noqa: A002
+    def _read(self, aws: Aws, id: str, state: Mapping[str, Any]) -> Mapping[str, Any] | None:  # noqa: A002
         # One key a table: of many items the id alone would not tell which.
         client = aws.client("dynamodb", state.get("region"))
         return client.get_item(TableName=state["tableName"], Key=self._key(state), ConsistentRead=True).get("Item")
 
-    def remove(self, aws: Aws, id: str, state: Mapping[str, Any]) -> None:  # noqa: A002
+    def _remove(self, aws: Aws, id: str, state: Mapping[str, Any]) -> None:  # noqa: A002
         aws.client("dynamodb", state.get("region")).delete_item(TableName=state["tableName"], Key=self._key(state))
 
     @staticmethod
