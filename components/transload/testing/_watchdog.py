@@ -1,6 +1,7 @@
 """Ends a run that does not end by itself, and says what it was waiting for."""
 
 import asyncio
+import contextlib
 import ctypes
 import sys
 import threading
@@ -19,6 +20,7 @@ class Watchdog:
         self._thread = threading.get_ident()
         self._done = threading.Event()
         self._where = ""
+        self._interrupted = False
         self._watcher = threading.Thread(target=self._watch, name="transload-watchdog", daemon=True)
 
     def __enter__(self) -> "Watchdog":
@@ -28,8 +30,10 @@ class Watchdog:
     def __exit__(self, *error: object) -> None:
         self._done.set()
         self._watcher.join()
-        # An interruption that was asked for in the last moment must not hit whoever comes next.
-        ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(self._thread), None)
+        # An interruption that was asked for in the last moment must not hit whoever comes next: let it happen here.
+        with contextlib.suppress(_Stop):
+            for _ in range(1000 if self._interrupted else 0):
+                pass
 
     def run(self, work: Coroutine[Any, Any, Any]) -> None:
         """Run to the end. Raises TimeoutError that names the line, or else the last resource."""
@@ -49,6 +53,7 @@ class Watchdog:
         self._loop.call_soon_threadsafe(self._task.cancel)
         # The loop takes the cancellation unless the program never gives control back: then the program is interrupted.
         while not self._done.wait(0.5):
+            self._interrupted = True
             ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(self._thread), ctypes.py_object(_Stop))
 
     def _busy_at(self) -> str:
