@@ -47,11 +47,8 @@ def conductor(site: Site, work: Work) -> Conductor:
         opts=site.child,
     )
     code = conductor_code()
-    permissions = {
-        "submit": [*_tables(work), *_batch(site, work)],
-        "record": [*_tables(work), *_batch(site, work), *_tell(work)],
-        "watch": [*_tables(work), *_batch(site, work), *_tell(work), *_look(site)],
-    }
+    run = [*_tables(work), *_batch(site, work), *_tell(work)]
+    permissions = {"submit": run, "record": run, "watch": [*run, *_look(site, work)]}
     functions = {part: _function(site, work, part, code, permissions[part], dead_letters) for part in permissions}
     _state_changes(site, work, functions["record"], dead_letters)
     scheduler_role_arn = _scheduler_role(site, work, [functions["submit"].arn, functions["watch"].arn], dead_letters)
@@ -62,11 +59,11 @@ def conductor(site: Site, work: Work) -> Conductor:
 
 def _tables(work: Work) -> list[Statement]:
     return [
-        allow("ReadJobs", ["dynamodb:GetItem", "dynamodb:Query", "dynamodb:Scan"], [work.jobs_table.arn]),
+        allow("ReadJobs", ["dynamodb:GetItem"], [work.jobs_table.arn]),
         allow(
             "ReadAndWriteRuns",
             [
-                "dynamodb:ConditionCheckItem",
+                "dynamodb:BatchGetItem",
                 "dynamodb:DeleteItem",
                 "dynamodb:GetItem",
                 "dynamodb:PutItem",
@@ -85,7 +82,7 @@ def _batch(site: Site, work: Work) -> list[Statement]:
         allow(
             "SubmitJobsOfThisCluster", ["batch:SubmitJob"], [*work.queue_arns, definition, pulumi.Output.concat(definition, ":*")]
         ),
-        allow("TagAndEndJobs", ["batch:CancelJob", "batch:TagResource", "batch:TerminateJob"], [site.arn("batch", "job/*")]),
+        allow("EndJobs", ["batch:TerminateJob"], [site.arn("batch", "job/*")]),
         # These have no resource type in IAM (Service authorization reference, AWS Batch).
         allow("SeeJobs", ["batch:DescribeJobs", "batch:ListJobs"], "*"),
     ]
@@ -98,17 +95,16 @@ def _tell(work: Work) -> list[Statement]:
     ]
 
 
-def _look(site: Site) -> list[Statement]:
-    """What tells why a run does not start."""
+def _look(site: Site, work: Work) -> list[Statement]:
+    """What the watch sees beyond that: every job, and why a run does not start."""
     return [
-        allow("ReadSchedules", ["scheduler:GetSchedule"], [site.arn("scheduler", f"schedule/{site.cluster}/*")]),
+        allow("ReadAllJobs", ["dynamodb:Scan"], [work.jobs_table.arn]),
         allow("SeeImages", ["ecr:DescribeImages"], [site.arn("ecr", "repository/*")]),
         # These have no resource type in IAM (Service authorization reference of AWS Batch, Amazon EC2 and Service Quotas).
         allow(
             "SeeCapacity",
             [
                 "batch:DescribeComputeEnvironments",
-                "batch:DescribeJobDefinitions",
                 "batch:DescribeJobQueues",
                 "ec2:DescribeSubnets",
                 "servicequotas:GetServiceQuota",
