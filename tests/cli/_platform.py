@@ -97,12 +97,16 @@ class Running:
             self.process.kill()
             self.process.wait()
             raise AssertionError(f"did not end: {self.out} {self.err}") from None
+        finally:
+            self._close()
+        return Ended(code, "".join(self.out), "".join(self.err))
+
+    def _close(self) -> None:
         for thread in self.threads:
-            thread.join(seconds)
+            thread.join(20)
         for pipe in (self.process.stdout, self.process.stderr):
             assert pipe is not None
             pipe.close()
-        return Ended(code, "".join(self.out), "".join(self.err))
 
 
 class Platform(Cluster):

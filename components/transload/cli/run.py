@@ -94,11 +94,10 @@ def command(
         accepted = _submit(session, {"job": job, "run": run, "overrides": overrides})
         if isinstance(accepted, int):
             return accepted
-        if _outcome.ended(accepted):
-            return session.ended(accepted)
         if detach:
             _output.print_json(accepted) if as_json else click.echo(accepted["run_id"])
-            return _outcome.OK
+            # Skipped, refused, or faster than we looked.
+            return session.ended(accepted) if _outcome.ended(accepted) else _outcome.OK
         follower = session.follower(job, run, item["log_group"], Printer())
         return session.to_end(follower, stop=lambda cloud: cloud.stop(job, run))
 
