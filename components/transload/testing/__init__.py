@@ -5,8 +5,8 @@
     recording = run_program("path/to/project", stack="staging")
     assert recording.findings == ()
 
-In pytest the same is the fixture `record`, which fails the test when an input does not fit the provider's types. Those who stay with
-Pulumi's own mocks take `Mocks`. Nothing here talks to AWS, to an engine or to a network.
+In pytest the same is the fixture `record`, which fails the test when an input does not fit the provider's types. Those who
+stay with Pulumi's own mocks take `Mocks`. Nothing here talks to AWS, to an engine or to a network.
 """
 
 import importlib

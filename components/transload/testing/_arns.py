@@ -57,6 +57,7 @@ _SHAPES: dict[str, tuple[str, str | None]] = {
     "aws:ec2/vpc:Vpc": ("arn:aws:ec2:{region}:{account}:vpc/vpc-{hex17}", "vpc-{hex17}"),
     "aws:ec2/vpcEndpoint:VpcEndpoint": ("arn:aws:ec2:{region}:{account}:vpc-endpoint/vpce-{hex17}", "vpce-{hex17}"),
     "aws:ec2/vpcPeeringConnection:VpcPeeringConnection": ("", "pcx-{hex17}"),
+    "aws:ecr/lifecyclePolicy:LifecyclePolicy": ("", "{repository}"),
     "aws:ecr/repository:Repository": ("arn:aws:ecr:{region}:{account}:repository/{name}", "{name}"),
     "aws:ecs/capacityProvider:CapacityProvider": ("arn:aws:ecs:{region}:{account}:capacity-provider/{name}", None),
     "aws:ecs/cluster:Cluster": ("arn:aws:ecs:{region}:{account}:cluster/{name}", None),
@@ -126,7 +127,8 @@ _OUTPUTS: dict[str, dict[str, str]] = {
     "aws:iam/role:Role": {"uniqueId": "AROA{HEX17}"},
     "aws:kms/key:Key": {"keyId": "{uuid}"},
     "aws:lambda/function:Function": {
-        "invokeArn": "arn:aws:apigateway:{region}:lambda:path/2015-03-31/functions/arn:aws:lambda:{region}:{account}:function:{name}/invocations",
+        "invokeArn": "arn:aws:apigateway:{region}:lambda:path/2015-03-31/functions/"
+        "arn:aws:lambda:{region}:{account}:function:{name}/invocations",
         "qualifiedArn": "arn:aws:lambda:{region}:{account}:function:{name}:$LATEST",
         "version": "$LATEST",
     },

@@ -105,7 +105,7 @@ def _member(value: Any, kind: Any, path: str, problems: list[Problem]) -> None:
 
 
 def _wrong(value: Any, kind: Any) -> str | None:
-    """How a value misses a member type at its top. The provider itself reads "5" as a number and "true" as a bool, so these pass."""
+    """How a value misses a member type at its top. The provider itself reads "5" as a number and "true" as a bool: these pass."""
     got = (
         f"got {type(value).__name__} {value!r}"
         if isinstance(value, str | int | float)

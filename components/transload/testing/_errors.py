@@ -4,7 +4,7 @@ import contextlib
 import re
 import sys
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from typing import Any
 
 from transload.testing._source import Place
@@ -44,7 +44,7 @@ def note(error: BaseException, place: Place | None = None) -> None:
 
 
 @contextlib.contextmanager
-def explained(place: Place | None = None) -> Iterator[None]:
+def explained(place: Place | None = None) -> Generator[None]:
     """Note the user's line on what is raised inside."""
     try:
         yield
@@ -61,7 +61,7 @@ def unwrapped(error: Exception) -> Exception:
 
 
 def noting(function: Callable[[Any], Any]) -> Callable[[Any], Any]:
-    """A function given to `apply`, whose errors note their line at once: on the way through the SDK's tasks the traceback gets lost."""
+    """A function given to `apply`, whose errors note their line at once: the traceback gets lost in the SDK's tasks."""
 
     def run(value: Any) -> Any:
         try:

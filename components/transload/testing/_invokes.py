@@ -23,6 +23,7 @@ class Invokes:
             "aws:index/getRegion:getRegion": self._region,
             "aws:index/getPartition:getPartition": self._partition,
             "aws:index/getAvailabilityZones:getAvailabilityZones": self._zones,
+            "aws:ec2/getSubnet:getSubnet": self._subnet,
         }
         if token not in known:
             raise LookupError(f"the program calls {token}: give its answer as invokes={{{token!r}: {{...}}}}")
@@ -51,4 +52,12 @@ class Invokes:
             "names": [f"{region}{letter}" for letter in "abc"],
             "zoneIds": [f"{region}-az{number}" for number in (1, 2, 3)],
             "groupNames": [region],
+        }
+
+    def _subnet(self, args: dict[str, Any]) -> dict[str, Any]:
+        return {
+            "id": args.get("id"),
+            "vpcId": "vpc-0123456789abcdef0",
+            "availabilityZone": f"{self.region}a",
+            "region": self.region,
         }

@@ -5,7 +5,7 @@ import importlib
 import os
 import runpy
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -20,11 +20,11 @@ def main_of(main: Path) -> Callable[[], Any]:
 
 
 @contextlib.contextmanager
-def inside(main: Path) -> Iterator[None]:
+def inside(main: Path) -> Generator[None]:
     """Run in the program's folder, as Pulumi's language host does, with the modules of that folder read anew.
 
-    Afterwards they are forgotten, and those of the same names that were there before are back: staging and prod, or two projects that
-    both have a `settings.py`, can run in one process.
+    Afterwards they are forgotten, and those of the same names that were there before are back: staging and prod, or two projects
+    that both have a `settings.py`, can run in one process.
     """
     folder = main if main.is_dir() else main.parent
     names = {one.stem for one in folder.glob("*.py")} | {one.name for one in folder.iterdir() if one.is_dir()}

@@ -2,11 +2,15 @@
 
 Seam for other rooms: `Monitor(project, stack, create=..., invoke=..., remote=...)`, run by `_program.run(program, monitor)`.
 
-`create(type, name, inputs, urn) -> (id, outputs)` is called once for every custom resource and for every `get` (then `inputs["id"]` is
-set). Outputs are what the provider adds to the inputs: the inputs need not be repeated. `invoke(token, args) -> dict` answers provider
-functions. `remote(monitor, request, urn, inputs) -> dict` expands components of other packages, by default those of awsx.
-With `threads=0` all of these run on the thread of the program, one after another; otherwise they are called from `threads` threads at once
-and must be safe for that. What they raise ends the run and surfaces from it unchanged.
+`create(type, name, inputs, urn) -> (id, outputs)` is called once for every custom resource, and for every `get` with the id in
+`inputs["id"]`; never for provider resources, and never in a preview. Outputs are what the provider adds to the inputs: the inputs
+need not be repeated. In the inputs secrets are in the clear, assets are Pulumi's asset objects, resources are `Reference`.
+`invoke(token, args) -> dict` answers provider functions; `_invokes.Invokes(account, region)` is the default to fall back on.
+`remote(monitor, request, urn, inputs) -> dict` expands components of other packages, by default those of awsx.
+
+With `threads=0` all of these run on the thread of the program, one after another; otherwise they are called from `threads` threads
+at once and must be safe for that. What they raise ends the run and surfaces from it unchanged, with a note that names the user's
+line (`_errors.user_line` reads it).
 """
 
 import itertools
@@ -15,7 +19,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from google.protobuf import empty_pb2
 from pulumi.runtime.proto import provider_pb2, resource_pb2
 
 from transload.testing import _awsx, _checks, _errors, _source, _transforms
@@ -23,6 +26,7 @@ from transload.testing._fit import fit
 from transload.testing._invokes import Invokes
 from transload.testing._placeholders import ACCOUNT, REGION, Placeholders
 from transload.testing._values import Properties, from_struct, plain, sources, to_struct
+from transload.testing._wire import Empty
 from transload.testing.recording import STACK_TYPE, Invoke, Options, Recording, Resource
 
 Create = Callable[[str, str, dict[str, Any], str], tuple[str, dict[str, Any]]]
@@ -130,6 +134,14 @@ class Monitor:
             self._invokes.append(Invoke(token, args, result))
         return result
 
+    def vpc_of_subnet(self, subnet: str) -> str:
+        """The VPC that a subnet is in: of the program's own subnet, else as the provider answers."""
+        with self._lock:
+            own = [entry.resource for entry in self._entries.values() if entry.resource.id == subnet]
+        if own and isinstance(own[0].inputs.get("vpcId"), str):
+            return own[0].inputs["vpcId"]
+        return self.ask("aws:ec2/getSubnet:getSubnet", {"id": subnet})["vpcId"]
+
     def waiting(self) -> str:
         """The resource that is being created right now, for whoever asks why nothing moves."""
         with self._lock:
@@ -153,20 +165,20 @@ class Monitor:
 
     def RegisterStackTransform(self, request: Any) -> Any:  # noqa: N802
         self.transforms.for_stack.append(request)
-        return empty_pb2.Empty()
+        return Empty()
 
     def RegisterStackInvokeTransform(self, request: Any) -> Any:  # noqa: N802
         self.transforms.for_invokes.append(request)
-        return empty_pb2.Empty()
+        return Empty()
 
     def RegisterResourceHook(self, request: Any) -> Any:  # noqa: N802
-        return empty_pb2.Empty()
+        return Empty()
 
     def RegisterErrorHook(self, request: Any) -> Any:  # noqa: N802
-        return empty_pb2.Empty()
+        return Empty()
 
     def SignalAndWaitForShutdown(self, request: Any) -> Any:  # noqa: N802
-        return empty_pb2.Empty()
+        return Empty()
 
     def RegisterPackage(self, request: Any) -> Any:  # noqa: N802
         return resource_pb2.RegisterPackageResponse(ref=f"{request.name}@{request.version}")
@@ -225,7 +237,7 @@ class Monitor:
             self._registered[request.urn] = found.values
             if f"::{STACK_TYPE}::" in request.urn:
                 self._exports = found
-        return empty_pb2.Empty()
+        return Empty()
 
     def ReadResource(self, request: Any) -> Any:  # noqa: N802
         with _errors.explained(_place(request)):
@@ -252,10 +264,10 @@ class Monitor:
     def Invoke(self, request: Any) -> Any:  # noqa: N802
         if request.tok == "pulumi:pulumi:getResource":
             return self._rehydrate(from_struct(request.args).values["urn"])
-        return resource_pb2.ResourceInvokeResponse(**{"return": to_struct(self._invoked(request))})
+        return _returned(resource_pb2.ResourceInvokeResponse, to_struct(self._invoked(request)))
 
     def Call(self, request: Any) -> Any:  # noqa: N802
-        return provider_pb2.CallResponse(**{"return": to_struct(self._invoked(request))})
+        return _returned(provider_pb2.CallResponse, to_struct(self._invoked(request)))
 
     def _invoked(self, request: Any) -> dict[str, Any]:
         args = from_struct(request.args).values
@@ -267,7 +279,7 @@ class Monitor:
     def _rehydrate(self, urn: str) -> Any:
         resource = self._entries[urn].resource
         state = {"urn": urn, "id": resource.id, "state": fit(resource.type, dict(resource.outputs))}
-        return resource_pb2.ResourceInvokeResponse(**{"return": to_struct(state)})
+        return _returned(resource_pb2.ResourceInvokeResponse, to_struct(state))
 
     def _record(
         self,
@@ -313,6 +325,11 @@ class Monitor:
 def _duplicate(earlier: Resource, later: Resource) -> str:
     places = " and ".join(f"{one.source[0]}:{one.source[1]}" for one in (earlier, later) if one.source)
     return f"duplicate resource {later.type} '{later.name}': {places or later.urn}; give one of the two another name"
+
+
+def _returned(message: Any, result: Any) -> Any:
+    """A response whose field is called `return`, which cannot be written as an argument."""
+    return message(**{"return": result})
 
 
 def _place(request: Any) -> _source.Place | None:

@@ -1,26 +1,26 @@
 """Run a program against a monitor, in this process.
 
-Seam for other rooms: `run(program, monitor, threads=n)`. `threads=0` runs the monitor's work inline, in a deterministic order; `threads=n`
-gives it a pool of n threads, so that slow `create` calls overlap. Sequential runs in one process do not see each other: each has its own
-event loop and its own copies of Pulumi's settings, config and root resource.
+Seam for other rooms: `run(program, monitor, threads=n)`. `threads=0` runs the monitor's work inline, in a deterministic order;
+`threads=n` gives it a pool of n threads, so that slow `create` calls overlap. Sequential runs in one process do not see each other:
+each has its own event loop and its own copies of Pulumi's settings, config and root resource.
 """
 
 import asyncio
 import contextlib
 import contextvars
-from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Collection, Generator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
 import pulumi
 import pulumi.runtime
-from google.protobuf import empty_pb2
 from pulumi.runtime import settings
 from pulumi.runtime.stack import run_in_stack
 
 from transload.testing import _errors
 from transload.testing._speed import fast
 from transload.testing._watchdog import Watchdog
+from transload.testing._wire import Empty
 
 Program = Callable[[], Awaitable[Any] | Any]
 
@@ -39,8 +39,9 @@ def run(
 ) -> None:
     """Run `program()` to its end; what was registered is in the monitor.
 
-    `config` holds full keys (`project:key`) with their text, `secrets` the keys that are secret. `timeout` is in seconds. `on_log` gets
-    severity, message and URN of what the program logs. Errors of the program surface unchanged, with a note that names the user's line.
+    `config` holds full keys (`project:key`) with their text, `secrets` the keys that are secret. `timeout` is in seconds.
+    `on_log` gets severity, message and URN of what the program logs. Errors of the program surface unchanged, with a note of the
+    user's line.
     """
     if _in_event_loop():
         # A loop cannot run inside another one: an asynchronous test gets a thread of its own for the run.
@@ -98,7 +99,7 @@ def _in_event_loop() -> bool:
 
 
 @contextlib.contextmanager
-def _loop(executor: ThreadPoolExecutor) -> Iterator[asyncio.AbstractEventLoop]:
+def _loop(executor: ThreadPoolExecutor) -> Generator[asyncio.AbstractEventLoop]:
     """An event loop of this run alone: closed with everything on it, so that nothing is left to warn about."""
     loop = asyncio.new_event_loop()
     loop.set_default_executor(executor)
@@ -157,10 +158,10 @@ class _Engine:
     def Log(self, request: Any) -> Any:  # noqa: N802 a name of the protocol
         if self._on_log:
             self._on_log(("debug", "info", "warning", "error")[request.severity], request.message, request.urn)
-        return empty_pb2.Empty()
+        return Empty()
 
     def RequirePulumiVersion(self, request: Any) -> Any:  # noqa: N802
-        return empty_pb2.Empty()
+        return Empty()
 
     def __getattr__(self, name: str) -> Any:
         raise AttributeError(f"an offline run has no engine to ask for {name}")

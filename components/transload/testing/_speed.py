@@ -1,7 +1,7 @@
 """What the SDK does per resource that an offline run can do without: taken out for the time of a run.
 
-Measured with 5 plain resources a job: half of the time is cyclic garbage collection, a seventh are full stack traces, and two parts are
-worse than linear (waiting re-arms over every pending output; the search for dependency cycles is a recursive generator).
+Measured with 5 plain resources a job: half of the time is cyclic garbage collection, a seventh are full stack traces, and two parts
+are worse than linear (waiting re-arms over every pending output; the search for dependency cycles is a recursive generator).
 """
 
 import asyncio
@@ -10,7 +10,7 @@ import functools
 import gc
 import itertools
 import threading
-from collections.abc import Iterator
+from collections.abc import Generator
 from typing import Any
 
 import pulumi
@@ -28,7 +28,7 @@ _runs = 0
 
 
 @contextlib.contextmanager
-def fast(keep_collector: bool = False) -> Iterator[None]:
+def fast(keep_collector: bool = False) -> Generator[None]:
     """Patch the SDK for one run and restore it after. Runs that overlap in threads share the patches."""
     global _runs
     with _lock:
@@ -74,7 +74,7 @@ def _exchange() -> None:
 
 
 def _create_urn(original: Any, name: Any, type_: Any, parent: Any = None, project: Any = None, stack: Any = None) -> Any:
-    """The SDK's own, without seven Outputs where all parts are text: it asks for every resource, a quarter of all Outputs there are."""
+    """The SDK's own, without seven Outputs where all parts are text: a quarter of all there are, as it asks for every resource."""
     if isinstance(name, str) and isinstance(type_, str) and isinstance(parent, str) and parent:
         return pulumi.Output.from_input(f"{parent[: parent.rfind('::')]}${type_}::{name}")
     return original(name, type_, parent, project, stack)

@@ -9,7 +9,7 @@ from transload.testing.recording import STACK_TYPE
 
 
 class Transforms:
-    """Calls the program back over its own callback server, as the engine does: the program's loop must be free to answer meanwhile."""
+    """Calls the program back over its own callback server, as the engine does: its loop must be free to answer meanwhile."""
 
     def __init__(self) -> None:
         self.for_stack: list[Any] = []
@@ -51,7 +51,8 @@ class Transforms:
         try:
             answer = callback_pb2_grpc.CallbacksStub(channel).Invoke(call)
         except grpc.RpcError as error:
-            raise RuntimeError(f"a transform of {message.type} '{message.name}' failed: {error.details()}") from None
+            details = getattr(error, "details", str)()
+            raise RuntimeError(f"a transform of {message.type} '{message.name}' failed: {details}") from None
         return resource_pb2.TransformResponse.FromString(answer.response)
 
     def close(self) -> None:
@@ -102,8 +103,9 @@ def _merged(request: Any, message: Any) -> Any:
     merged.object.CopyFrom(message.properties)
     options = message.options
     for ours, theirs in _LISTS.items():
-        merged.ClearField(theirs)
-        getattr(merged, theirs).extend(getattr(options, ours))
+        given = getattr(merged, theirs)
+        del given[:]
+        given.extend(getattr(options, ours))
     for ours, theirs in _FLAGS.items():
         if options.HasField(ours):
             setattr(merged, theirs, getattr(options, ours))

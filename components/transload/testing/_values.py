@@ -4,8 +4,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pulumi
-from google.protobuf import struct_pb2
 from pulumi.runtime import rpc
+
+from transload.testing._wire import Struct
 
 _KEY = rpc._special_sig_key
 _SECRET = rpc._special_secret_sig
@@ -57,14 +58,14 @@ class Properties:
     unknowns: list[str] = field(default_factory=list)
 
 
-def from_struct(struct: struct_pb2.Struct) -> Properties:
+def from_struct(struct: Any) -> Properties:
     """Secrets are unwrapped, unknowns become `UNKNOWN`, references `Reference`, assets Pulumi's own asset objects."""
     found = Properties()
     found.values = {name: _from_value(struct.fields[name], name, found) for name in sorted(struct.fields)}
     return found
 
 
-def _from_value(value: struct_pb2.Value, path: str, found: Properties) -> Any:
+def _from_value(value: Any, path: str, found: Properties) -> Any:
     kind = value.WhichOneof("kind")
     if kind == "string_value":
         if value.string_value == rpc.UNKNOWN:
@@ -87,7 +88,7 @@ def _from_value(value: struct_pb2.Value, path: str, found: Properties) -> Any:
     return None
 
 
-def _from_marked(struct: struct_pb2.Struct, path: str, found: Properties) -> Any:
+def _from_marked(struct: Any, path: str, found: Properties) -> Any:
     fields = struct.fields
     mark = fields[_KEY].string_value
     if mark == _SECRET:
@@ -107,9 +108,9 @@ def _from_marked(struct: struct_pb2.Struct, path: str, found: Properties) -> Any
     return {name: _from_value(item, f"{path}.{name}", found) for name, item in fields.items()}
 
 
-def to_struct(values: dict[str, Any]) -> struct_pb2.Struct:
+def to_struct(values: dict[str, Any]) -> Any:
     """The way back. `None` is left out at the top level, as the SDK does."""
-    struct = struct_pb2.Struct()
+    struct = Struct()
     struct.update({name: to_plain(value) for name, value in values.items() if value is not None})
     return struct
 

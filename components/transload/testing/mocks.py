@@ -26,8 +26,9 @@ class Mocks(pulumi.runtime.Mocks):
             queue = aws.sqs.Queue("orders", sqs_managed_sse_enabled=True)
             return queue.arn.apply(check)
 
-    `invokes` maps a function's token to its answer, as in `run_program`. Subclass it and override `new_resource` or `call` for answers
-    of your own. Pulumi's mocks see no parents, dependencies or options, and their URNs are not the engine's: `run_program` has all that.
+    `invokes` maps a function's token to its answer, as in `run_program`. Subclass it and override `new_resource` or `call` for
+    answers of your own. Pulumi's mocks see no parents, dependencies or options, and their URNs are not the engine's: that is
+    what `run_program` is for.
     """
 
     registered: list[mocks.MockResourceArgs]

@@ -37,7 +37,8 @@ class Resource:
     type: str
     name: str
     kind: str
-    """`custom`, `component`, `remote` (a component of another package, such as awsx), `provider`, `read` (`get`, StackReference) or `stack`."""
+    """`custom`, `component`, `remote` (a component of another package, such as awsx), `provider`, `stack`, or `read` (what a
+    program gets by its id, and a StackReference)."""
     parent: str
     """URN of the parent; empty for the stack itself."""
     id: str

@@ -50,7 +50,7 @@ class Children:
         *,
         parent: str = "",
         depends_on: tuple[Child, ...] = (),
-        aliases: tuple[dict[str, str], ...] = (),
+        aliases: tuple[dict[str, Any], ...] = (),
     ) -> Child:
         """Register a resource under the component, or under `parent`. Inputs that are None are left out."""
         parent = parent or self.urn
@@ -76,7 +76,7 @@ class Children:
         )
         return self._registered(request)
 
-    def component(self, token: str, name: str, aliases: tuple[dict[str, str], ...] = ()) -> "Children":
+    def component(self, token: str, name: str, aliases: tuple[dict[str, Any], ...] = ()) -> "Children":
         """Register a component below this one, and make children of that."""
         request = resource_pb2.RegisterResourceRequest(
             type=token, name=name, parent=self.urn, aliases=[_alias(alias, self.urn) for alias in aliases]
@@ -91,5 +91,5 @@ class Children:
         return Child(response.urn, response.id, self.monitor.state(response.urn))
 
 
-def _alias(parts: dict[str, str], parent: str) -> Any:
+def _alias(parts: dict[str, Any], parent: str) -> Any:
     return alias_pb2.Alias(spec=alias_pb2.Alias.Spec(parentUrn=parent, **parts))

@@ -1,8 +1,9 @@
 """How awsx divides a VPC's addresses among its subnets (its subnet distributors, Legacy and Auto)."""
 
 import ipaddress
+import itertools
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -139,13 +140,9 @@ def _check(made: list[Subnet], vpc: Network) -> None:
     for one in made:
         if not one.block.subnet_of(vpc):
             raise ValueError(f"subnet {one.name} {one.block} does not fit into the VPC {vpc}: use fewer zones or smaller subnets")
-    for before, after in _pairs(sorted(made, key=lambda one: one.block)):
+    for before, after in itertools.pairwise(sorted(made, key=lambda one: one.block)):
         if before.block.overlaps(after.block):
             raise ValueError(f"subnets {before.name} {before.block} and {after.name} {after.block} overlap")
-
-
-def _pairs(made: list[Subnet]) -> Iterator[tuple[Subnet, Subnet]]:
-    return zip(made, made[1:], strict=False)
 
 
 def layout(made: Sequence[Subnet], zones: int) -> list[dict[str, Any]]:
