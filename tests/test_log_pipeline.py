@@ -1,6 +1,7 @@
 """LogPipeline: one time zone, a table that Athena can read, and nothing that others may."""
 
 import re
+from typing import Any
 
 import pulumi
 import pytest
@@ -9,7 +10,7 @@ from transload import LogPipeline
 from transload.testing import Mocks
 
 COLUMNS = [{"name": "time", "type": "string"}, {"name": "duration_ms", "type": "double", "description": "how long it took"}]
-LEAST = {"columns": COLUMNS}
+LEAST: Any = {"columns": COLUMNS}
 
 
 def test_builds_a_stream_a_closed_bucket_a_table_and_a_workgroup(record):

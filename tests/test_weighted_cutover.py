@@ -1,6 +1,7 @@
 """WeightedCutover: the live name never disappears, and DNS itself leaves a side that fails."""
 
 import re
+from typing import Any
 
 import pulumi
 import pytest
@@ -10,7 +11,7 @@ from transload.testing import Mocks
 
 LEGACY = {"dns_name": "legacy-1.ap-northeast-1.elb.amazonaws.com", "zone_id": "Z14GRHDCWA56QT"}
 PLATFORM = {"dns_name": "platform-1.ap-northeast-1.elb.amazonaws.com", "zone_id": "Z14GRHDCWA56QT"}
-LEAST = {"zone_id": "Z1EXAMPLE", "record_name": "shop.example.com", "old": LEGACY, "new": PLATFORM, "percent": 10}
+LEAST: Any = {"zone_id": "Z1EXAMPLE", "record_name": "shop.example.com", "old": LEGACY, "new": PLATFORM, "percent": 10}
 RECORD = "aws:route53/record:Record"
 CHECK = "aws:route53/healthCheck:HealthCheck"
 
@@ -61,16 +62,16 @@ def test_an_alias_evaluates_its_targets_and_has_no_ttl(record):
 
 
 def test_a_plain_server_is_checked_at_its_address_under_the_live_name(record):
-    args = {**LEAST, "old": {"ip_address": "8.8.4.4"}, "ttl_seconds": 30, "health_check_protocol": "HTTP"}
+    args: Any = {**LEAST, "old": {"ip_address": "203.0.113.10"}, "ttl_seconds": 30, "health_check_protocol": "HTTP"}
     recording = record(lambda: WeightedCutover("shop", args))
 
     old, check = recording.one(RECORD, "shop-old").inputs, recording.one(CHECK, "shop-old").inputs
-    assert (old["records"], old["ttl"], old["type"]) == (["8.8.4.4"], 30, "A")
-    assert (check["ipAddress"], check["fqdn"], check["port"]) == ("8.8.4.4", "shop.example.com", 80)
+    assert (old["records"], old["ttl"], old["type"]) == (["203.0.113.10"], 30, "A")
+    assert (check["ipAddress"], check["fqdn"], check["port"]) == ("203.0.113.10", "shop.example.com", 80)
 
 
 def test_host_names_become_cnames(record):
-    args = {**LEAST, "record_type": "CNAME", "old": {"dns_name": "web.example.net"}, "new": {"dns_name": "edge.example.net"}}
+    args: Any = {**LEAST, "record_type": "CNAME", "old": {"dns_name": "web.example.net"}, "new": {"dns_name": "edge.example.net"}}
     recording = record(lambda: WeightedCutover("shop", {**args, "health_check_protocol": "TCP", "health_check_port": 8443}))
 
     assert recording.one(RECORD, "shop-new").inputs["records"] == ["edge.example.net"]
@@ -86,13 +87,19 @@ def test_the_new_record_waits_for_the_old_one_to_be_weighted(record):
 
 
 def test_adoption_imports_the_live_record_just_as_it_is(record):
-    args = {**LEAST, "percent": 0, "old": {"ip_address": "8.8.4.4"}, "ttl_seconds": 3600}
+    args: Any = {**LEAST, "percent": 0, "old": {"ip_address": "203.0.113.10"}, "ttl_seconds": 3600}
     recording = record(lambda: WeightedCutover("shop", {**args, "old_record_import_id": "Z1EXAMPLE_shop.example.com_A"}))
     adopted = recording.one(RECORD)
 
     assert adopted.name == "shop-old"
     assert adopted.options.import_id == "Z1EXAMPLE_shop.example.com_A"
-    assert adopted.inputs == {"zoneId": "Z1EXAMPLE", "name": "shop.example.com", "type": "A", "records": ["8.8.4.4"], "ttl": 3600}
+    assert adopted.inputs == {
+        "zoneId": "Z1EXAMPLE",
+        "name": "shop.example.com",
+        "type": "A",
+        "records": ["203.0.113.10"],
+        "ttl": 3600,
+    }
     outputs = recording.one("transload:index:WeightedCutover").outputs
     assert (outputs["percent"], outputs["old_set_identifier"], outputs["new_set_identifier"]) == (0, "", "")
 
@@ -151,6 +158,7 @@ def test_outputs_are_what_a_cutover_is_steered_with(record):
         ({"old": {"ip_address": "8.8.8"}}, "old: ip_address must be an IPv4 address, got '8.8.8'"),
         ({"old": {"ip_address": "2001:4860::1"}}, "old: ip_address must be an IPv4 address for a record of type A"),
         ({"old": {"ip_address": "10.0.0.1"}}, "old: ip_address 10.0.0.1 is not public"),
+        ({"record_type": "AAAA", "old": {"ip_address": "fd00::1"}}, "old: ip_address fd00::1 is not public"),
         ({"health_check_protocol": "HTTP2"}, "health_check_protocol must be one of HTTPS, HTTP, TCP"),
         ({"health_check_port": 0}, "health_check_port must be 1 to 65535, got 0"),
         ({"health_check_path": "healthz"}, "health_check_path must start with /"),

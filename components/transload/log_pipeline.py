@@ -60,7 +60,7 @@ class LogPipeline(pulumi.ComponentResource):
     """
 
     ref: pulumi.Output[dict[str, str]]
-    """What another stack needs to write and to read: `stream_name`, `stream_arn`, `bucket`, `prefix`, `timezone`, `database`, `table`,
+    """What another stack needs to write and read: `stream_name`, `stream_arn`, `bucket`, `prefix`, `timezone`, `database`, `table`,
     `workgroup`, `query_id`. A map, so that the keys are alike in every language."""
     stream_name: pulumi.Output[str]
     """Firehose stream to put records to, one JSON object each."""

@@ -10,6 +10,13 @@ import pulumi_aws as aws
 from transload._args import check_args, choice, fail, integer, problem_with_keys
 
 _PORTS = {"HTTPS": 443, "HTTP": 80, "TCP": 443}
+_INSIDE = tuple(
+    ipaddress.ip_network(block)
+    for block in (
+        *("10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16", "172.16.0.0/12", "192.168.0.0/16"),
+        *("::1/128", "fc00::/7", "fe80::/10"),
+    )
+)
 _HOST_NAME = re.compile(r"[a-z0-9_]([a-z0-9_-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)+\.?", re.IGNORECASE)
 
 
@@ -170,7 +177,7 @@ class WeightedCutover(pulumi.ComponentResource):
             fail(self, f"{side}: ip_address must be an IPv{version} address, got {address!r}")
         if found.version != version:
             fail(self, f"{side}: ip_address must be an IPv{version} address for a record of type {record_type}, got {address}")
-        if not found.is_global:
+        if any(found in network for network in _INSIDE if network.version == version):
             fail(self, f"{side}: ip_address {address} is not public, and Route 53's health checkers come from the internet")
 
     def _adoption(self, args: WeightedCutoverArgs) -> pulumi.ResourceOptions:
