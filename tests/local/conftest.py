@@ -11,9 +11,9 @@ _HERE = Path(__file__).parent
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """One worker has all of them, so that the cloud is started once."""
+    """One worker has all that share the cloud, so that it is started once."""
     for item in items:
-        if _HERE in item.path.parents:
+        if _HERE in item.path.parents and "cloud" in getattr(item, "fixturenames", ()):
             item.add_marker(pytest.mark.xdist_group("local"))
 
 

@@ -2,8 +2,10 @@
 
 import contextlib
 import json
+import shutil
 import signal
 import sys
+import textwrap
 from collections import Counter
 from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
@@ -118,7 +120,7 @@ def _progress(quiet: bool) -> Generator[tuple[Callable[[str], None], Callable[[s
 def _show(built: "Built") -> None:
     recording = built.recording
     click.echo(f"{recording.project}-{recording.stack}")
-    for line in tree(recording):
+    for line in tree(recording, shutil.get_terminal_size((100, 24)).columns):
         click.echo(line)
     kinds = Counter(resource.type for resource in recording.resources if resource.kind == "custom")
     click.echo(f"\n{built.resources} resources of {len(kinds)} types in {built.seconds:.1f} s")
@@ -136,22 +138,31 @@ def _show(built: "Built") -> None:
         click.echo(f"  {line}")
 
 
-def tree(recording: "Recording") -> list[str]:
-    """The components as lines of a tree, each with the number of its resources and their types."""
+def tree(recording: "Recording", width: int = 100) -> list[str]:
+    """The components as lines of a tree, each with the number of its resources and their types. `width`: characters a line."""
     children: dict[str, list[Resource]] = {}
     for resource in recording.resources:
         children.setdefault(resource.parent, []).append(resource)
 
+    def leaves(parent: str) -> Iterator[str]:
+        """Types of the resources below that belong to no component further down."""
+        for one in children.get(parent, []):
+            if one.kind == "custom":
+                yield _short(one.type)
+                yield from leaves(one.urn)
+
     def branch(parent: str, indent: str) -> Iterator[str]:
         inner = [one for one in children.get(parent, []) if one.kind in ("component", "remote")]
-        leaves = Counter(_short(one.type) for one in children.get(parent, []) if one.kind == "custom")
-        rows: list[Any] = [*inner, *([leaves] if leaves else [])]
+        types = Counter(leaves(parent))
+        rows: list[Any] = [*inner, *([types] if types else [])]
         for place, row in enumerate(rows):
             last = place == len(rows) - 1
             head, below = ("└─ ", "   ") if last else ("├─ ", "│  ")
             if isinstance(row, Counter):
-                types = ", ".join(f"{name} x{count}" if count > 1 else name for name, count in row.items())
-                yield f"{indent}{head}{types}"
+                text = ", ".join(f"{name} x{count}" if count > 1 else name for name, count in row.items())
+                lines = textwrap.wrap(text, max(40, width - len(indent) - 3))
+                yield f"{indent}{head}{lines[0]}"
+                yield from (f"{indent}{below}{line}" for line in lines[1:])
             else:
                 count = sum(one.kind == "custom" for one in recording.below(row.urn))
                 yield f"{indent}{head}{row.type.rpartition(':')[2]} {row.name} ({count})"

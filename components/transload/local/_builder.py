@@ -22,8 +22,8 @@ _UNKNOWN = "is not known in the local cloud>"
 class Builder:
     """Creates one resource after the other, or many at once: every method may be called from several threads."""
 
-    def __init__(self, cloud: Cloud, threads: int, on_created: Callable[[str, str], None] = lambda token, name: None):
-        self.aws = cloud.aws(threads)
+    def __init__(self, cloud: Cloud, region: str, threads: int, on_created: Callable[[str, str], None] = lambda token, name: None):
+        self.aws = cloud.aws(threads, region)
         self.failed: Problem | None = None
         """The first thing that went wrong; everything after it is only a consequence."""
         self._cloud = cloud
@@ -55,12 +55,13 @@ class Builder:
         given = _plain(inputs, "")
         if "id" in given:
             return self._existing(driver, given)
-        for severity, _, path, message in check(token, inputs):
+        for severity, _, path, message in check(token, given):
             if severity == "error":
                 raise Problem(f"{path}: {message}")
         checked = driver.check(name, given, seed=urn)
         identity, outputs = driver.make(self.aws, checked)
-        added = {key: value for key, value in checked.items() if key not in given}
+        # Defaults, and the id in place of a resource: what the provider would answer and the program did not say.
+        added = {key: value for key, value in checked.items() if inputs.get(key) != value}
         return identity, {**_rest(driver.type, name, {**checked, **outputs}), **added, **outputs}
 
     def _existing(self, driver: Driver, inputs: dict[str, Any]) -> tuple[str, dict[str, Any]]:

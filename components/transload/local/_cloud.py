@@ -26,7 +26,7 @@ class Cloud:
     home: Path
     """Folder of its record and logs."""
     state: State
-    _clients: "dict[int, Aws]" = field(default_factory=dict, repr=False, compare=False)
+    _clients: "dict[tuple[str, int], Aws]" = field(default_factory=dict, repr=False, compare=False)
 
     @property
     def region(self) -> str:
@@ -58,13 +58,14 @@ class Cloud:
         path.write_text("".join(f"{name}={value}\n" for name, value in self.env.items()))
         return path
 
-    def aws(self, threads: int = 16) -> "Aws":
+    def aws(self, threads: int = 16, region: str | None = None) -> "Aws":
         """The clients that drivers use, for as many threads at once; the same ones when asked again, as making one is slow."""
         from transload.local.drivers._aws import Aws
 
-        if threads not in self._clients:
-            self._clients[threads] = Aws(self.region, self.endpoints, threads)
-        return self._clients[threads]
+        key = (region or self.region, threads)
+        if key not in self._clients:
+            self._clients[key] = Aws(key[0], self.endpoints, threads)
+        return self._clients[key]
 
     def client(self, service: str) -> Any:
         """A boto3 client for this cloud."""

@@ -100,7 +100,8 @@ def build(
     except ValueError as error:
         raise Problem(str(error), 2) from None
     settings = settings.with_region(cloud.region)
-    builder = Builder(cloud, threads, on_created)
+    region = settings.values["aws:region"]
+    builder = Builder(cloud, region, threads, on_created)
     monitor = Monitor(
         settings.project,
         stack,
@@ -108,7 +109,7 @@ def build(
         invoke=builder.invoke,
         stack_references=stack_references,
         account=cloud.state.account,
-        region=cloud.region,
+        region=region,
     )
     try:
         with around:

@@ -1,18 +1,25 @@
 """The moto process: every service that MiniStack does not hold."""
 
+import atexit
 import functools
 import os
 import signal
-import sys
+from typing import NoReturn
 
 from transload.local._serve import arguments
+
+
+def _end(*_: object) -> NoReturn:
+    """End at once. Python would first take all of moto apart, for a second or more; what has to be done at the end still is."""
+    atexit._run_exitfuncs()
+    os._exit(0)
 
 
 def main() -> None:
     given = arguments(__doc__)
     os.environ.update(MOTO_IAM_LOAD_MANAGED_POLICIES="true", MOTO_PORT=str(given.moto_port))
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: sys.exit(0))
+        signal.signal(number, _end)
     from moto.core.config import default_user_config
     from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
     from werkzeug.serving import make_server
