@@ -31,7 +31,6 @@ def main() -> None:
     default_user_config["lambda"] = {"use_docker": False}
     _moto_patches.apply()
     batch.install(given.home, moto_port=given.moto_port, ministack_port=given.ministack_port)
-    batch.install(given.home, moto_port=given.moto_port, ministack_port=given.ministack_port)
 
     class Dispatcher(DomainDispatcherApplication):
         # moto walks all its URL patterns for each request; the answer depends on the host alone.

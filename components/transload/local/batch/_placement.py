@@ -32,7 +32,6 @@ class Placement:
         self._waiting: dict[str, deque[Job]] = {}
         self._used: dict[str, float] = {}
         self._running: set[Job] = set()
-        self._closed = False
 
     def submit(self, job: Job) -> None:
         """Take a job; its dependencies and children are already linked."""
@@ -76,14 +75,6 @@ class Placement:
                 raise RefusedError(f"job {job.name} runs on {kind} ({job.environment.name}): only FARGATE_SPOT is reclaimed")
             job.attempt.stop(Stop(SPOT, grace, retryable=True))
 
-    def kill_all(self) -> None:
-        """End every process at once: the server ends."""
-        with self.lock:
-            self._closed = True
-            for job in self._running:
-                if job.attempt:
-                    job.attempt.kill()
-
     def _evaluate(self, job: Job) -> None:
         """Move a waiting job on as far as its dependencies allow."""
         if any(other.status == "FAILED" for other in job.waits_for):
@@ -110,7 +101,7 @@ class Placement:
     def _place(self) -> None:
         """Start what fits, first come first served: a job that does not fit holds back those behind it."""
         for line in self._waiting.values():
-            while line and not self._closed and len(self._running) < self._host.processes:
+            while line and len(self._running) < self._host.processes:
                 environment = self._room_for(line[0])
                 if environment is None:
                     break
