@@ -84,7 +84,6 @@ def _run(
             contextvars.copy_context().run(body)
     except Exception as error:
         cause = _errors.unwrapped(error)
-        _errors.note(cause)
         if cause is error:
             raise
         raise cause from None

@@ -16,8 +16,8 @@ from typing import Any
 import pulumi
 import pulumi.log
 import pulumi.runtime.resource
-import pulumi.runtime.resource_cycle_breaker
 import pulumi.runtime.stack
+from pulumi.runtime import resource_cycle_breaker
 from pulumi.runtime.settings import SETTINGS, _get_rpc_manager
 
 from transload.testing import _source
@@ -60,7 +60,8 @@ def _exchange() -> None:
         _patches.extend(
             [
                 [pulumi.runtime.stack, "wait_for_rpcs", _wait_for_rpcs],
-                [pulumi.runtime.resource_cycle_breaker, "_reachable", _reachable],
+                [resource_cycle_breaker, "_reachable", _reachable],
+                [resource_cycle_breaker, "_add_dep", _add_dep],
                 [pulumi.runtime.resource, "_get_stack_trace", functools.partial(_source.trace, _order)],
                 [pulumi.log, "debug", lambda *_, **__: None],
                 [pulumi.runtime.resource, "create_urn", functools.partial(_create_urn, pulumi.runtime.resource.create_urn)],
@@ -113,8 +114,14 @@ async def _wait_for_rpcs(await_all_outstanding_tasks: bool = True) -> None:
             return
 
 
+# Marks a resource that another one depends on: only such a one can close a cycle.
+_DEPENDED_ON = "_transload_depended_on"
+
+
 def _reachable(from_resource: Any, to_resource: Any) -> bool:
-    """The SDK's own without recursion, which ends at dependency chains of about a thousand."""
+    """The SDK's own without recursion, which ends at dependency chains of about a thousand, and without a search in vain."""
+    if from_resource is not to_resource and _DEPENDED_ON not in to_resource.__dict__:
+        return False
     seen: set[Any] = set()
     stack = [from_resource]
     while stack:
@@ -123,5 +130,11 @@ def _reachable(from_resource: Any, to_resource: Any) -> bool:
             return True
         if resource not in seen:
             seen.add(resource)
-            stack.extend(getattr(resource, pulumi.runtime.resource_cycle_breaker._DEPENDENCIES_PROPERTY, ()))
+            stack.extend(getattr(resource, resource_cycle_breaker._DEPENDENCIES_PROPERTY, ()))
     return False
+
+
+def _add_dep(from_resource: Any, to_resource: Any) -> None:
+    """The SDK's own, without copying the set."""
+    from_resource.__dict__.setdefault(resource_cycle_breaker._DEPENDENCIES_PROPERTY, set()).add(to_resource)
+    to_resource.__dict__[_DEPENDED_ON] = True
