@@ -67,6 +67,11 @@ def replace(placement: Placement) -> None:
     BatchBackend.reset = reset
 
 
+def replaced() -> bool:
+    """Whether `replace` was called."""
+    return BatchResponse.submitjob.__module__ == __name__
+
+
 def jobs() -> Iterator[Job]:
     """Every job of every account and region, oldest first within one."""
     for account in list(batch_backends.values()):

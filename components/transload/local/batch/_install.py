@@ -1,5 +1,6 @@
 """Replace moto's Batch jobs, function calls and rule targets by ones that work. In the server process of the local cloud only."""
 
+import atexit
 from pathlib import Path
 from typing import Any
 
@@ -16,13 +17,13 @@ def install(home: Path, *, moto_port: int, ministack_port: int, processes: int =
     `home`: folder of the local cloud (`.transload` of the project, whose `images` folder holds the jobs' images).
     `processes`: jobs that run at once at most.
     """
-    if getattr(install, "done", False):
+    if _api.replaced():
         raise RuntimeError("installed already: a second time every event would be delivered twice")
-    install.done = True
     host = Host(home.resolve(), moto_port, ministack_port, processes)
     functions = Functions(host)
     events = Events(functions)
     placement = Placement(host, events.publish)
+    atexit.register(placement.kill_all)
     _tables.replace()
     _api.replace(placement)
     _replace_calls(functions)

@@ -75,6 +75,14 @@ class Placement:
                 raise RefusedError(f"job {job.name} runs on {kind} ({job.environment.name}): only FARGATE_SPOT is reclaimed")
             job.attempt.stop(Stop(SPOT, grace, retryable=True))
 
+    def kill_all(self) -> None:
+        """End every process: the server ends. What they started dies with them, or is found by `down`."""
+        with self.lock:
+            self._waiting.clear()
+            for job in self._running:
+                if job.attempt:
+                    job.attempt.kill()
+
     def _evaluate(self, job: Job) -> None:
         """Move a waiting job on as far as its dependencies allow."""
         if any(other.status == "FAILED" for other in job.waits_for):

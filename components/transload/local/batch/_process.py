@@ -72,6 +72,7 @@ class Attempt:
     ):
         self._host, self._region, self._container, self._stream = host, region, container, stream
         self._variables, self._seconds = variables, seconds
+        self._process: subprocess.Popen[bytes] | None = None
         self._asked: Stop | None = None
         self._wake = threading.Event()
 
@@ -80,12 +81,18 @@ class Attempt:
         self._asked = self._asked or demand
         self._wake.set()
 
+    def kill(self) -> None:
+        """End the process now."""
+        if self._process:
+            _kill(self._process)
+
     def run(self, running: Callable[[], None]) -> Outcome:
         """Run to the end; `running` is called when the process exists."""
         scratch = self._host.home / "tmp" / f"job-{self._stream.rsplit('/', 1)[-1]}"
         scratch.mkdir(parents=True, exist_ok=True)
         try:
             process, pump = self._start(scratch)
+            self._process = process
             try:
                 running()
                 return self._watch(process)
