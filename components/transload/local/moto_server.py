@@ -17,7 +17,7 @@ def _end(*_: object) -> NoReturn:
 
 def main() -> None:
     given = arguments(__doc__)
-    os.environ.update(MOTO_IAM_LOAD_MANAGED_POLICIES="true", MOTO_PORT=str(given.moto_port))
+    os.environ.update(MOTO_IAM_LOAD_MANAGED_POLICIES="true", MOTO_DISABLE_GLOBAL_CORS="true", MOTO_PORT=str(given.moto_port))
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, _end)
     from moto.core.config import default_user_config
@@ -40,6 +40,8 @@ def main() -> None:
         # Connections stay open between requests: half the time of a small call is the connection and its thread.
         protocol_version = "HTTP/1.1"
         disable_nagle_algorithm = True
+        # One packet for head and body of an answer.
+        wbufsize = 64 * 1024
 
         def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
             if not str(code).startswith(("2", "3")):
