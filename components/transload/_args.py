@@ -37,13 +37,16 @@ def problem_with_keys(args: Mapping[str, Any], shape: Any) -> str | None:
     return f"missing argument {missing[0]}" if missing else None
 
 
-def integer(component: pulumi.Resource, args: Mapping[str, Any], key: str, default: int, low: int, high: int) -> int:
-    """Read an optional whole number with its bounds. From other languages numbers arrive as floats."""
+def integer(
+    component: pulumi.Resource, args: Mapping[str, Any], key: str, default: int, low: int, high: int, within: str = ""
+) -> int:
+    """Read an optional whole number with its bounds. From other languages numbers arrive as floats. `within` says in the message
+    which argument `args` is the value of."""
     value = args.get(key)
     if value is None:
         return default
     if isinstance(value, bool) or not isinstance(value, int | float) or int(value) != value or not low <= value <= high:
-        fail(component, f"{key} must be {low} to {high}, got {value!r}")
+        fail(component, f"{within}{key} must be {low} to {high}, got {value!r}")
     return int(value)
 
 

@@ -17,7 +17,8 @@ def conductor_code() -> pulumi.AssetArchive:
     the same source gives the same archive. The library's own `__init__` stays out: the conductor needs none of it."""
     modules = sorted((_PACKAGE / "conductor").glob("*.py"))
     files: dict[str, pulumi.Asset | pulumi.Archive] = {
-        "transload/__init__.py": pulumi.StringAsset(""),
+        # Not empty: the engine does not hand on an empty text, and a provider then finds an asset without content.
+        "transload/__init__.py": pulumi.StringAsset('"""The conductor of transload."""\n'),
         "transload/_schedule.py": pulumi.FileAsset(str(_PACKAGE / "_schedule.py")),
     }
     files |= {f"transload/conductor/{module.name}": pulumi.FileAsset(str(module)) for module in modules}

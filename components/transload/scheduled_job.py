@@ -248,7 +248,7 @@ class ScheduledJob(pulumi.ComponentResource):
             )
         if any(isinstance(code, bool) or code != int(code) or not 1 <= code <= 255 for code in codes):
             fail(self, f"retry: on_exit_codes must be 1 to 255, got {codes[0]!r}")
-        return Retry(integer(self, retry, "attempts", 3, 1, 10), [int(code) for code in codes])
+        return Retry(integer(self, retry, "attempts", 3, 1, 10, "retry: "), [int(code) for code in codes])
 
     def _permissions(self, args: ScheduledJobArgs) -> list[PermissionArgs]:
         permissions = args.get("permissions", [])
