@@ -64,7 +64,7 @@ def test_given_values_are_laid_over_the_file_and_obey_the_same_rules(load):
     config = "config: {a: {type: integer}}"
 
     assert load(config, "config: {a: 1}", given={"a": 2}).values == {"shop:a": "2"}
-    with pytest.raises(ValueError, match="shop:a must be of type integer, got 'many'$"):
+    with pytest.raises(ValueError, match=r"shop:a must be of type integer, got 'many'$"):
         load(config, "config: {a: 1}", given={"a": "many"})
 
 
@@ -125,7 +125,7 @@ def test_refuses_a_project_that_cannot_be_run(tmp_path, text, message):
 
 
 def test_refuses_a_folder_without_a_project(tmp_path):
-    with pytest.raises(ValueError, match="^no Pulumi.yaml in .*: give the folder of a Pulumi project$"):
+    with pytest.raises(ValueError, match=r"^no Pulumi.yaml in .*: give the folder of a Pulumi project$"):
         _config.load(tmp_path, "dev")
 
 
@@ -153,7 +153,7 @@ def test_secrets_of_the_passphrase_provider_are_decrypted(load):
 
 
 def test_a_wrong_passphrase_is_said(load):
-    with pytest.raises(ValueError, match="Pulumi.dev.yaml: wrong passphrase: set PULUMI_CONFIG_PASSPHRASE$"):
+    with pytest.raises(ValueError, match=r"Pulumi.dev.yaml: wrong passphrase: set PULUMI_CONFIG_PASSPHRASE$"):
         load("", encrypted("open sesame", password="hunter2"), passphrase="open barley")
 
 

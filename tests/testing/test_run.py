@@ -54,7 +54,7 @@ def test_a_module_of_the_same_name_from_elsewhere_is_neither_used_nor_lost(proje
 def test_an_error_in_the_program_is_raised_as_it_is_and_names_its_line(project):
     (project / "program" / "__main__.py").write_text("import settings\n\nsettings.missing()\n")
 
-    with pytest.raises(AttributeError, match="missing") as error:
+    with pytest.raises(AttributeError, match=r"missing") as error:
         run_program(project, stack="staging")
 
     assert user_line(error.value) == (f"{project}/program/__main__.py", 3)
@@ -64,12 +64,12 @@ def test_an_error_in_the_program_is_raised_as_it_is_and_names_its_line(project):
 def test_a_project_without_a_program_says_where_it_was_looked_for(project):
     (project / "program" / "__main__.py").unlink()
 
-    with pytest.raises(ValueError, match="^no program at .*/program/__main__.py: see main in Pulumi.yaml$"):
+    with pytest.raises(ValueError, match=r"^no program at .*/program/__main__.py: see main in Pulumi.yaml$"):
         run_program(project, stack="staging")
 
 
 def test_the_name_of_a_project_cannot_be_overridden(project):
-    with pytest.raises(ValueError, match="^project 'other': the name of a project is in its Pulumi.yaml$"):
+    with pytest.raises(ValueError, match=r"^project 'other': the name of a project is in its Pulumi.yaml$"):
         run_program(project, stack="staging", project="other")
 
 

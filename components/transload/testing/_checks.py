@@ -16,7 +16,12 @@ from transload.testing.recording import Finding, Resource
 def findings(resources: Iterable[Resource], guessed: Collection[str] = ()) -> tuple[Finding, ...]:
     """Findings of all resources that an installed SDK knows. `guessed` are the URNs of components expanded without knowledge."""
     found: list[Finding] = []
+    # What was guessed has no inputs worth checking, and comes after what it was guessed for.
+    stand_ins = set(guessed)
     for resource in resources:
+        if resource.parent in stand_ins:
+            stand_ins.add(resource.urn)
+            continue
         if resource.urn in guessed:
             message = f"{resource.type} is expanded by guess: its children are not those the real provider makes"
             found.append(Finding("warning", "expansion", resource.urn, "", message, resource.source))
@@ -88,7 +93,9 @@ def _weight(problems: list[Problem]) -> int:
 
 def _member(value: Any, kind: Any, path: str, problems: list[Problem]) -> None:
     wrong = _wrong(value, kind)
-    if wrong:
+    if wrong and kind is str and not isinstance(value, dict | list):
+        problems.append(("warning", "type", path, f"{wrong}, which the provider converts"))
+    elif wrong:
         problems.append(("error", "type", path, wrong))
     elif is_list(kind):
         for index, one in enumerate(value):

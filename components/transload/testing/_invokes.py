@@ -1,5 +1,6 @@
 """Answers to provider functions that programs commonly call."""
 
+import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -24,6 +25,7 @@ class Invokes:
             "aws:index/getPartition:getPartition": self._partition,
             "aws:index/getAvailabilityZones:getAvailabilityZones": self._zones,
             "aws:ec2/getSubnet:getSubnet": self._subnet,
+            "aws:iam/getPolicyDocument:getPolicyDocument": _policy_document,
         }
         if token not in known:
             raise LookupError(f"the program calls {token}: give its answer as invokes={{{token!r}: {{...}}}}")
@@ -61,3 +63,35 @@ class Invokes:
             "availabilityZone": f"{self.region}a",
             "region": self.region,
         }
+
+
+def _policy_document(args: dict[str, Any]) -> dict[str, Any]:
+    """The document as the provider renders it: one action, resource or identifier is text, several are a sorted list."""
+    statements = [_statement(one) for one in args.get("statements") or []]
+    document = {"Version": args.get("version") or "2012-10-17", **({"Id": args["policyId"]} if args.get("policyId") else {})}
+    text = json.dumps({**document, "Statement": statements}, indent=2)
+    return {"id": "offline", "json": text, "minifiedJson": json.dumps(json.loads(text), separators=(",", ":"))}
+
+
+def _statement(given: dict[str, Any]) -> dict[str, Any]:
+    statement: dict[str, Any] = {"Sid": given["sid"]} if given.get("sid") else {}
+    statement["Effect"] = given.get("effect") or "Allow"
+    for key, name in (
+        ("actions", "Action"),
+        ("notActions", "NotAction"),
+        ("resources", "Resource"),
+        ("notResources", "NotResource"),
+    ):
+        if given.get(key):
+            statement[name] = _one_or_sorted(given[key])
+    for key, name in (("principals", "Principal"), ("notPrincipals", "NotPrincipal")):
+        if given.get(key):
+            everyone = given[key] == [{"type": "*", "identifiers": ["*"]}]
+            statement[name] = "*" if everyone else {one["type"]: _one_or_sorted(one["identifiers"]) for one in given[key]}
+    for one in given.get("conditions") or []:
+        statement.setdefault("Condition", {}).setdefault(one["test"], {})[one["variable"]] = _one_or_sorted(one["values"])
+    return statement
+
+
+def _one_or_sorted(values: list[str]) -> str | list[str]:
+    return values[0] if len(values) == 1 else sorted(values)

@@ -79,7 +79,7 @@ class Monitor:
         self.account, self.region = account, region
         self.transforms = _transforms.Transforms()
         self.guessed: set[str] = set()
-        self._create = create or Placeholders(account, region).create
+        self._create = create
         self._invoke = invoke or Invokes(account, region)
         self._remote = remote or _awsx.expand
         self._stack_references = stack_references or {}
@@ -91,6 +91,7 @@ class Monitor:
         self._declared: dict[int, str] = {}
         self._turns = itertools.count(1)
         self._turn_of: dict[str, tuple[int, ...]] = {}
+        self._places: dict[str, _source.Place | None] = {}
         self._lock = threading.RLock()
 
     # What the run is read from
@@ -214,6 +215,8 @@ class Monitor:
             self._declared.pop(order, None)
             turn = (order,) if order else (*self._turn_of.get(request.parent, ()), next(self._turns))
             self._turn_of[urn] = turn
+            # What a remote component makes belongs to the call of that component.
+            self._places[urn] = _place(request) or self._places.get(request.parent)
         return turn
 
     def _answer(self, kind: str, request: Any, urn: str, inputs: dict[str, Any]) -> tuple[str, dict[str, Any]]:
@@ -226,10 +229,20 @@ class Monitor:
         with self._lock:
             self._creating[urn] = f"{request.type} '{request.name}'"
         try:
-            return self._create(request.type, request.name, inputs, urn)
+            return self._made(request, inputs, urn)
         finally:
             with self._lock:
                 self._creating.pop(urn, None)
+
+    def _made(self, request: Any, inputs: dict[str, Any], urn: str) -> tuple[str, dict[str, Any]]:
+        create = self._create or Placeholders(self.account, self._region_of(request.provider)).create
+        return create(request.type, request.name, inputs, urn)
+
+    def _region_of(self, provider: str) -> str:
+        """The region of an explicit provider (`<urn>::<id>`), else the stack's."""
+        entry = self._entries.get(provider.rpartition("::")[0])
+        region = entry.resource.inputs.get("region") if entry else None
+        return region if isinstance(region, str) else self.region
 
     def RegisterResourceOutputs(self, request: Any) -> Any:  # noqa: N802
         found = from_struct(request.outputs)
@@ -249,7 +262,7 @@ class Monitor:
         if request.type == "pulumi:pulumi:StackReference":
             outputs = self._reference(request.id)
         else:
-            _, outputs = self._create(request.type, request.name, {**found.values, "id": request.id}, urn)
+            _, outputs = self._made(request, {**found.values, "id": request.id}, urn)
         self._record("read", request, urn, self._turn(request, urn), found, request.id, {**found.values, **outputs}, Options())
         return resource_pb2.ReadResourceResponse(urn=urn, properties=to_struct(outputs), id=request.id)
 
@@ -292,9 +305,6 @@ class Monitor:
         state: dict[str, Any],
         options: Options,
     ) -> None:
-        above = self._entries.get(request.parent)
-        # What a remote component makes belongs to the call of that component.
-        place = _place(request) or (above.resource.source if above else None)
         resource = Resource(
             urn=urn,
             type=request.type,
@@ -313,7 +323,7 @@ class Monitor:
             options=options,
             secret_paths=tuple(found.secrets),
             unknown_paths=tuple(found.unknowns),
-            source=place,
+            source=self._places.get(urn),
         )
         with self._lock:
             earlier = self._entries.get(urn)
@@ -348,7 +358,7 @@ def _kind(request: Any) -> str:
 
 
 def _options(request: Any) -> Options:
-    aliases = (alias.urn or {part.name: value for part, value in alias.spec.ListFields()} for alias in request.aliases)
+    aliases = (alias.urn or {part.name: value for part, value in alias.spec.ListFields() if value} for alias in request.aliases)
     return Options(
         protect=request.protect if request.HasField("protect") else None,
         aliases=(*aliases, *request.aliasURNs),

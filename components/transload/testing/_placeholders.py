@@ -23,9 +23,12 @@ class Placeholders:
     region: str = REGION
 
     def create(self, token: str, name: str, inputs: dict[str, Any], urn: str) -> tuple[str, dict[str, Any]]:
-        """Id and computed outputs of a resource: what the provider would add to `inputs`. The same URN gets the same answer."""
+        """Id and computed outputs of a resource: what the provider would add to `inputs`. The same URN gets the same answer.
+
+        With an `id` in the inputs it is that existing resource.
+        """
         seed = hashlib.sha256(urn.encode()).hexdigest()
-        outputs = self._physical_names(token, name, inputs, seed)
+        outputs = self._existing(token, inputs) or self._physical_names(token, name, inputs, seed)
         known = {**inputs, **outputs}
         region = inputs.get("region") if isinstance(inputs.get("region"), str) else self.region
         shape = _arns.shape(token, name, known, seed, str(region), self.account)
@@ -36,6 +39,17 @@ class Placeholders:
         if "tagsAll" in outputs:
             outputs["tagsAll"] = inputs.get("tags") or {}
         return shape.id, {wire: value for wire, value in outputs.items() if value is not None}
+
+    @staticmethod
+    def _existing(token: str, inputs: dict[str, Any]) -> dict[str, Any]:
+        """The physical name of what already exists, as far as its id tells it."""
+        identity, found = inputs.get("id"), schema(token)
+        if not isinstance(identity, str) or found is None:
+            return {}
+        wire = _arns.name_property(token)
+        arn = {"arn": identity} if identity.startswith("arn:") and "arn" in found.outputs else {}
+        name = identity.replace("/", ":").rpartition(":")[2] if arn or identity.startswith("https:") else identity
+        return {**arn, **({wire: name} if wire in found.inputs else {})}
 
     @staticmethod
     def _physical_names(token: str, name: str, inputs: dict[str, Any], seed: str) -> dict[str, Any]:

@@ -107,7 +107,7 @@ def _args_class(cls: type) -> type | None:
 def properties(args: type) -> dict[str, Property]:
     """The inputs of a generated args class (of a resource or of a nested object), by wire name."""
     wire_types = _types.input_type_types(args)
-    # Replaces nothing in the class: a parameter without default is what the provider requires.
+    # A parameter without default is what the provider requires.
     parameters = inspect.signature(args.__init__).parameters
     required = {name for name, one in parameters.items() if one.default is one.empty and one.kind is one.KEYWORD_ONLY}
     return {
@@ -157,9 +157,3 @@ def item(kind: Any) -> Any:
     """What a list or a map holds."""
     arguments = typing.get_args(kind)
     return arguments[-1] if arguments else Any
-
-
-def import_all(tokens: typing.Iterable[str]) -> None:
-    """Load types before threads ask for them."""
-    for token in tokens:
-        schema(token)
