@@ -1,6 +1,7 @@
 """A small cloud with real processes for the tests of jobs that run: emulators, a queue of each kind, images of a few lines."""
 
 import json
+import os
 import textwrap
 import time
 import urllib.error
@@ -11,6 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from transload.local import Cloud, running
+
+# Processes, also where a Docker engine answers: images would be built and pulled.
+os.environ["TRANSLOAD_LOCAL_DOCKER"] = "0"
 
 REGION = "eu-west-1"
 GROUP = "/transload/test"

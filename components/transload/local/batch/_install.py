@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from transload.local.batch import _api, _control, _tables
+from transload.local.batch._engine import remove_leftovers
 from transload.local.batch._events import Events, send_to_function
 from transload.local.batch._functions import Functions
 from transload.local.batch._host import Host
@@ -20,6 +21,7 @@ def install(home: Path, *, moto_port: int, ministack_port: int, processes: int =
     if _api.replaced():
         raise RuntimeError("installed already: a second time every event would be delivered twice")
     host = Host(home.resolve(), moto_port, ministack_port, processes)
+    remove_leftovers(host.home)
     functions = Functions(host)
     events = Events(functions)
     placement = Placement(host, events.publish)
