@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 
 import boto3
 from botocore.awsrequest import AWSResponse
+from botocore.config import Config
 
 STEPS = ("SUBMITTED", "RUNNABLE", "STARTING", "RUNNING")
 OVER = ("SUCCEEDED", "FAILED")
@@ -33,13 +34,21 @@ class BatchFake:
         self.events: list[dict[str, Any]] = []
         self.asked: list[tuple[str, dict[str, Any]]] = []
         self.errors: list[tuple[str, int, str, str]] = []
+        """Errors to answer with: operation, HTTP status, code, message. One of 502 comes after the service did its work."""
         self.definitions: set[str] | None = None
         self.queues: list[dict[str, Any]] = []
         self.environments: list[dict[str, Any]] = []
         self._now = now
 
-    def client(self) -> Any:
-        client = boto3.client("batch", "eu-west-1", aws_access_key_id="test", aws_secret_access_key="test")
+    def client(self, config: Config) -> Any:
+        client = boto3.client(
+            "batch",
+            "eu-west-1",
+            endpoint_url="http://batch.test",
+            config=config,
+            aws_access_key_id="test",
+            aws_secret_access_key="test",
+        )
         client.meta.events.register_first("before-send.batch", self._answer)
         return client
 
@@ -52,6 +61,8 @@ class BatchFake:
         self.asked.append((operation, asked))
         if self.errors and self.errors[0][0] == operation:
             _, status, code, message = self.errors.pop(0)
+            if status == 502:
+                getattr(self, f"_{operation}")(asked)
         else:
             status, code, message = 200, "", ""
             try:

@@ -9,7 +9,7 @@ import boto3
 from batch_fake import BatchFake
 
 from transload.conductor import record, submit
-from transload.conductor.context import Conductor
+from transload.conductor.context import ONCE, USUAL, Conductor
 from transload.conductor.table import serialize
 
 SPOT, ON_DEMAND = (f"arn:aws:batch:eu-west-1:123456789012:job-queue/{name}" for name in ("spot", "on-demand"))
@@ -24,18 +24,15 @@ def _client(service: str) -> Any:
 class Cluster:
     """`later` moves the clock. `mails()` and `slacks()` are what went out so far."""
 
-    def __init__(self) -> None:
+    def __init__(self, dynamodb: Any = None) -> None:
         number = next(_NUMBERS)
         self.time = START
         self.batch = BatchFake(lambda: self.time)
-        self.dynamodb, self.sns, self.sqs = _client("dynamodb"), _client("sns"), _client("sqs")
+        self.dynamodb, self.sns, self.sqs = dynamodb or _client("dynamodb"), _client("sns"), _client("sqs")
         self.jobs_table, self.runs_table = f"transload-c{number}-jobs", f"transload-c{number}-runs"
         self._table(self.jobs_table, "job")
         self._table(self.runs_table, "job", "run")
         self.topic = self.sns.create_topic(Name=f"alerts-{number}")["TopicArn"]
-        self.inbox = self.sqs.create_queue(QueueName=f"inbox-{number}")["QueueUrl"]
-        inbox = self.sqs.get_queue_attributes(QueueUrl=self.inbox, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
-        self.sns.subscribe(TopicArn=self.topic, Protocol="sqs", Endpoint=inbox)
         self.sent: list[dict[str, Any]] = []
         self.sns.meta.events.register("provide-client-params.sns.Publish", lambda params, **_: self.sent.append(params))
         self.declare(
@@ -46,8 +43,12 @@ class Cluster:
             alert_topic=self.topic,
             stuck_after_minutes=30,
         )
-        batch = self.batch.client()
-        self.clients = {"dynamodb": self.dynamodb, "sns": self.sns, "batch": batch, "submit": batch}
+        self.clients = {
+            "dynamodb": self.dynamodb,
+            "sns": self.sns,
+            "batch": self.batch.client(USUAL),
+            "submit": self.batch.client(ONCE),
+        }
         self.conductor = self.process()
 
     def _table(self, name: str, *keys: str) -> None:
@@ -86,6 +87,11 @@ class Cluster:
         }
         self.declare(name, **{**usual, **facts})
 
+    def drop(self) -> None:
+        """Remove the tables: moto copies all there are for each transaction."""
+        for name in (self.jobs_table, self.runs_table):
+            self.dynamodb.delete_table(TableName=name)
+
     def later(self, **span: float) -> None:
         self.time += timedelta(**span)
 
@@ -115,7 +121,12 @@ class Cluster:
     def slacks(self) -> list[dict[str, Any]]:
         return [json.loads(json.loads(one["Message"])["https"]) for one in self.sent]
 
+    def subscribe(self) -> None:
+        """A plain subscriber of the topic: see `received`."""
+        self.inbox = self.sqs.create_queue(QueueName=self.jobs_table)["QueueUrl"]
+        inbox = self.sqs.get_queue_attributes(QueueUrl=self.inbox, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+        self.sns.subscribe(TopicArn=self.topic, Protocol="sqs", Endpoint=inbox)
+
     def received(self) -> list[str]:
-        """What a plain subscriber of the topic got."""
         got = self.sqs.receive_message(QueueUrl=self.inbox, MaxNumberOfMessages=10).get("Messages", [])
         return [json.loads(one["Body"])["Message"] for one in got]

@@ -19,5 +19,7 @@ def aws() -> Iterator[None]:
 
 
 @pytest.fixture
-def cluster(aws: None) -> Cluster:
-    return Cluster()
+def cluster(aws: None) -> Iterator[Cluster]:
+    made = Cluster()
+    yield made
+    made.drop()

@@ -13,8 +13,8 @@ from transload.conductor.runs import Store
 
 # SubmitJob has no client token: a repeated call makes a second job. So it is called once, and an answer that is lost counts as a
 # crash: whoever takes the claim over looks the job up by its name.
-_ONCE = Config(connect_timeout=5, read_timeout=20, retries={"total_max_attempts": 1})
-_USUAL = Config(connect_timeout=5, read_timeout=20, retries={"mode": "standard", "total_max_attempts": 5})
+ONCE = Config(connect_timeout=5, read_timeout=20, retries={"total_max_attempts": 1})
+USUAL = Config(connect_timeout=5, read_timeout=20, retries={"mode": "standard", "total_max_attempts": 5})
 
 
 def utc_now() -> datetime:
@@ -41,7 +41,7 @@ class Conductor:
         """The client of an AWS service, made when it is first asked for."""
         if service not in self._clients:
             self._session = self._session or boto3.Session()
-            name, config = ("batch", _ONCE) if service == "submit" else (service, _USUAL)
+            name, config = ("batch", ONCE) if service == "submit" else (service, USUAL)
             self._clients[service] = self._session.client(name, config=config)
         return self._clients[service]
 
