@@ -120,7 +120,7 @@ def test_what_is_there_can_be_read_and_what_is_not_is_refused(cloud: Cloud) -> N
 def test_a_resource_passed_as_a_value_is_its_id(cloud: Cloud) -> None:
     def program() -> None:
         role = aws.iam.Role("whole", assume_role_policy="{}", name="whole")
-        profile = aws.iam.InstanceProfile("whole", role=role)
+        profile = aws.iam.InstanceProfile("whole", role=role)  # ty: ignore[no-matching-overload]
         pulumi.export("role", profile.role)
 
     assert cloud.run(program).recording.exports["role"] == "whole"

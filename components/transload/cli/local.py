@@ -7,7 +7,7 @@ import signal
 import sys
 import textwrap
 from collections import Counter
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -130,12 +130,22 @@ def _show(built: "Built") -> None:
     outputs = _outputs(recording)
     if outputs:
         click.echo("\nOutputs")
-        width = max(map(len, outputs))
-        for name, value in outputs.items():
-            click.echo(f"  {name:<{width}}  {value if isinstance(value, str) else json.dumps(value)}")
+        for line in _aligned(outputs, "  "):
+            click.echo(line)
     click.echo("\nNext")
     for line in _next(built):
         click.echo(f"  {line}")
+
+
+def _aligned(values: Mapping[str, Any], indent: str) -> Iterator[str]:
+    """Name and value a line; what holds names itself is indented below its own."""
+    width = max(map(len, values))
+    for name, value in values.items():
+        if isinstance(value, Mapping) and value:
+            yield f"{indent}{name}"
+            yield from _aligned(value, f"{indent}  ")
+        else:
+            yield f"{indent}{name:<{width}}  {value if isinstance(value, str) else json.dumps(value)}".rstrip()
 
 
 def tree(recording: "Recording", width: int = 100) -> list[str]:

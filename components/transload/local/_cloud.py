@@ -11,7 +11,7 @@ from transload.local import _servers, _state
 from transload.local._state import State
 
 if TYPE_CHECKING:
-    from transload.local._up import Built
+    from transload.local._build import Built
     from transload.local.drivers._aws import Aws
 
 # What MiniStack holds, by boto3's name; moto holds everything else. docs/local.md says why these.
@@ -72,10 +72,14 @@ class Cloud:
         return self.aws().client(service)
 
     def run(self, program: Callable[[], Any] | str | Path, **options: Any) -> "Built":
-        """Run a program here as `up` does, and keep what it made. Options: see `_up.build`."""
-        from transload.local._up import build
+        """Run a program here as `up` does, and keep what it made. Options: see `_build.build`."""
+        from transload.local._build import build
 
         return build(self, program, **options)
+
+    def wait_ready(self) -> None:
+        """Return when both emulators answer. `Problem` when one has ended, or keeps silent for 30 s."""
+        _servers.wait_ready(self.state)
 
     def dead(self) -> Exception | None:
         """The one line about an emulator that has ended, or None."""
@@ -90,16 +94,20 @@ def running(home: str | Path | None = None, region: str = "eu-west-1", ports: Ma
     """
     with contextlib.ExitStack() as stack:
         place = Path(home) if home else Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="transload-")))
-        yield stack.enter_context(started(place.resolve(), region, ports))
+        cloud = stack.enter_context(started(place.resolve(), region, ports))
+        cloud.wait_ready()
+        yield cloud
 
 
 @contextlib.contextmanager
 def started(home: Path, region: str, ports: Mapping[str, int] | None, keep: bool = False) -> Generator[Cloud]:
-    """Start the emulators; stop them at the end, after any error and when interrupted. With `keep` they stay if all went well."""
+    """Start the emulators; stop them at the end, after any error and when interrupted. With `keep` they stay if all went well.
+
+    They need not answer yet: what is asked of them waits until they do.
+    """
     state = State(_servers.new_token(), region, _servers.ACCOUNT)
     try:
         state = _servers.start(home, state, dict(ports or {}))
-        _servers.wait_ready(state)
         cloud = Cloud(home, state)
         cloud.write_env()
         yield cloud

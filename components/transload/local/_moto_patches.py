@@ -39,12 +39,13 @@ def _keep_time_limits() -> None:
 
 
 def _start_and_answer_faster() -> None:
-    """Two things that moto does again and again for the same answer. Measured: a second of every start, a tenth of every request."""
+    """Two things that moto does again and again: they cost a second of every start, and a tenth of every request."""
     import moto.core.responses
     from moto.iam.models import IAMBackend
 
     # All functions of a service's class, sorted, for each request.
-    moto.core.responses.method_names_from_class = functools.cache(moto.core.responses.method_names_from_class)
+    remembered = functools.cache(moto.core.responses.method_names_from_class)
+    setattr(moto.core.responses, "method_names_from_class", remembered)  # noqa: B010 - another type to the type checker
 
     # The 1,400 managed policies for each of six partitions, of which China and the others are never asked.
     load = IAMBackend._init_aws_policies

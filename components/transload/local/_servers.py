@@ -9,7 +9,6 @@ import socket
 import subprocess
 import sys
 import time
-import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -35,7 +34,7 @@ class _Kind:
 
 
 KINDS = (
-    _Kind("moto", "transload.local.moto_server", "/moto-api/data.json"),
+    _Kind("moto", "transload.local.moto_server", "/moto-api/config"),
     _Kind("ministack", "transload.local.ministack_server", "/_ministack/health"),
 )
 
@@ -71,12 +70,10 @@ def wait_ready(state: State) -> None:
         server = state.servers[kind.name]
         try:
             # The port listens since before the process was started: the request waits in its queue, nobody has to poll.
-            with urllib.request.urlopen(server.endpoint + kind.health, timeout=_READY_SECONDS):  # noqa: S310 - http to loopback
-                pass
-        except (urllib.error.URLError, OSError) as error:
-            raise dead(state) or Problem(
-                f"{kind.name} did not answer within {_READY_SECONDS} s ({error}): see {server.log}"
-            ) from None
+            urllib.request.urlopen(server.endpoint + kind.health, timeout=_READY_SECONDS).close()  # noqa: S310 - http to loopback
+        except OSError as error:
+            silent = Problem(f"{kind.name} did not answer within {_READY_SECONDS} s ({error}): see {server.log}")
+            raise dead(state) or silent from None
 
 
 def dead(state: State) -> Problem | None:
