@@ -7,6 +7,7 @@ import pytest
 
 from transload import BatchCluster, BatchClusterArgs, JobFlow, LogPipeline, Network, PermissionArgs, ScheduledJob
 from transload._iam import allow, deny, policy, trust
+from transload.testing import run_program
 
 CLUSTER: BatchClusterArgs = {
     "vpc_id": "vpc-1",
@@ -31,8 +32,8 @@ WITHOUT_RESOURCE_TYPE = {
 OF_A_KEY = "aws:kms/key:Key"
 
 
-@pytest.fixture
-def everything(record):
+@pytest.fixture(scope="module")
+def everything():
     def program():
         Network("net", {})
         cluster = BatchCluster("platform", CLUSTER)
@@ -41,7 +42,7 @@ def everything(record):
         JobFlow("flow", {"cluster": cluster.ref, "steps": [{"name": "one", "job": "nightly"}]})
         LogPipeline("logs", {"columns": [{"name": "message", "type": "string"}]})
 
-    return record(program)
+    return run_program(program)
 
 
 def _statements(recording):

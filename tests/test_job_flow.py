@@ -97,6 +97,7 @@ def test_outputs_are_those_it_declares(declare):
     [
         ({"step": []}, "unknown argument step, did you mean steps?"),
         ({"steps": []}, "steps must name at least one step"),
+        ({"steps": [{**EXPORT, "name": f"s{number}"} for number in range(91)]}, "steps must be at most 90, got 91"),
         ({"steps": [{"name": "a"}]}, "steps: missing argument job"),
         (
             {"steps": [{**EXPORT, "name": "A b"}]},

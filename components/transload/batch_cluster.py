@@ -37,7 +37,7 @@ class BatchClusterArgs(TypedDict):
     alerts: NotRequired[AlertsArgs]
     """Who is told. Exactly one of this and `no_alerts_because` is required: silence has to be a choice."""
     no_alerts_because: NotRequired[str]
-    """Why nobody is told, for the next reader."""
+    """Why nobody is told, for the next reader. Required without `alerts`."""
     cluster_name: NotRequired[str]
     """Name of the cluster's tables, functions, log group and schedule group. Lower-case letters, digits and hyphens, at most 32.
     Default: the component's name and the stack's, such as `platform-prod`."""
@@ -171,14 +171,7 @@ class BatchCluster(pulumi.ComponentResource):
         self.security_group_id = security_group.id
         self.alert_topic_arn = topic.arn
         self.log_group_name = logs.name
-        self.register_outputs(
-            {
-                "ref": self.ref,
-                "security_group_id": self.security_group_id,
-                "alert_topic_arn": self.alert_topic_arn,
-                "log_group_name": self.log_group_name,
-            }
-        )
+        self.register_outputs({key: getattr(self, key) for key in BatchCluster.__annotations__})
 
     def _cluster_name(self, name: str, args: BatchClusterArgs) -> str:
         cluster = args.get("cluster_name") or f"{name}-{pulumi.get_stack()}"

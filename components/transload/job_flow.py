@@ -32,7 +32,7 @@ class JobFlowArgs(TypedDict):
     cluster: pulumi.Input[dict[str, str]]
     """Where its jobs run: `BatchCluster.ref`."""
     steps: list[FlowStepArgs]
-    """What it runs."""
+    """What it runs, at most 90."""
     schedule: NotRequired[str]
     """When, as for a `ScheduledJob`. Default: it is run by hand only."""
     timezone: NotRequired[str]
@@ -88,12 +88,15 @@ class JobFlow(pulumi.ComponentResource):
         create_schedules(start, plugged, child)
         self._entry(name, described, after, plugged, child)
         self.flow_name = pulumi.Output.from_input(name)
-        self.register_outputs({"flow_name": self.flow_name})
+        self.register_outputs({key: getattr(self, key) for key in JobFlow.__annotations__})
 
     def _order(self, steps: list[FlowStepArgs]) -> dict[str, list[str]]:
         """What each step comes after, in an order in which they could run."""
         if not steps:
             fail(self, "steps must name at least one step")
+        # The conductor takes the locks of all their jobs in one transaction, and DynamoDB puts 100 writes into one.
+        if len(steps) > 90:
+            fail(self, f"steps must be at most 90, got {len(steps)}: let a flow's last job start the next flow")
         after: dict[str, list[str]] = {}
         for step in steps:
             problem = problem_with_keys(step, FlowStepArgs)

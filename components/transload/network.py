@@ -90,15 +90,7 @@ class Network(pulumi.ComponentResource):
         aws.ec2.DefaultSecurityGroup(name, vpc_id=self.vpc_id, ingress=[], egress=[], opts=child)
         region = self._flow_log(name, retention, child)
         self._endpoints(name, region, cidr_block, endpoints, child)
-        self.register_outputs(
-            {
-                "vpc_id": self.vpc_id,
-                "cidr_block": self.cidr_block,
-                "public_subnet_ids": self.public_subnet_ids,
-                "private_subnet_ids": self.private_subnet_ids,
-                "route_table_ids": self.route_table_ids,
-            }
-        )
+        self.register_outputs({key: getattr(self, key) for key in Network.__annotations__})
 
     def _cidr_block(self, args: NetworkArgs) -> str:
         text = args.get("cidr_block", "10.0.0.0/16")

@@ -165,7 +165,7 @@ class ScheduledJob(pulumi.ComponentResource):
         self.job_name = pulumi.Output.from_input(name)
         self.job_definition_arn = definition.arn_prefix
         self.role_arn = pulumi.Output.from_input(plugged.values["role_arn"])
-        self.register_outputs({"job_name": self.job_name, "job_definition_arn": self.job_definition_arn, "role_arn": self.role_arn})
+        self.register_outputs({key: getattr(self, key) for key in ScheduledJob.__annotations__})
 
     def _container(self, name: str, args: ScheduledJobArgs) -> Container:
         capacity = self._capacity(args)
