@@ -212,7 +212,9 @@ def test_a_hundred_thousand_lines_arrive_in_order_each_once(jobs: JobCloud) -> N
 
 def test_an_array_runs_a_child_for_each_index_and_fails_when_one_fails(jobs: JobCloud) -> None:
     image = jobs.image(
-        "array", "import os, sys\nindex = os.environ['AWS_BATCH_JOB_ARRAY_INDEX']\nprint(index)\nsys.exit(index == '1')\n"
+        "array",
+        "import os, sys\nindex, size = (os.environ['AWS_BATCH_JOB_ARRAY_' + name] for name in ('INDEX', 'SIZE'))\n"
+        "print(index)\nsys.exit(index == '1' or size != '3')\n",
     )
     parent = jobs.ended(jobs.submit(jobs.define("array", image), arrayProperties={"size": 3}))
     assert (parent["status"], parent["statusReason"]) == ("FAILED", "Array Child Job failed")

@@ -74,7 +74,9 @@ class Job:
         }
         if "FARGATE" in str(self.environment.compute_resources.get("type")):
             given["AWS_EXECUTION_ENV"] = "AWS_ECS_FARGATE"
-        return given if self.index is None else given | {"AWS_BATCH_JOB_ARRAY_INDEX": str(self.index)}
+        if self.parent is not None:
+            given |= {"AWS_BATCH_JOB_ARRAY_INDEX": str(self.index), "AWS_BATCH_JOB_ARRAY_SIZE": str(len(self.parent.children))}
+        return given
 
     def new_task(self) -> None:
         """Give the next attempt its task and its log stream."""
