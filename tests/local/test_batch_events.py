@@ -46,9 +46,9 @@ def function(jobs: JobCloud, name: str, code: str, **environment: str) -> str:
     return answer["FunctionArn"]
 
 
-def rule(jobs: JobCloud, name: str, function_arn: str, **detail: Any) -> None:
+def rule(jobs: JobCloud, name: str, function_arn: str, kind: str = "Batch Job State Change", **detail: Any) -> None:
     events = jobs.client("events")
-    pattern = {"source": ["aws.batch"], "detail-type": ["Batch Job State Change"], "detail": detail}
+    pattern = {"source": ["aws.batch"], "detail-type": [kind], "detail": detail}
     events.put_rule(Name=name, EventPattern=json.dumps(pattern))
     events.put_targets(Rule=name, Targets=[{"Id": "1", "Arn": function_arn}])
 
@@ -101,6 +101,27 @@ def test_an_array_tells_of_the_parent_and_of_each_child(jobs: JobCloud, tmp_path
     assert [one["status"] for one in seen if one["jobId"] == job_id] == ["PENDING", "SUCCEEDED"]
     assert [one["status"] for one in seen if one["jobId"] == f"{job_id}:1"] == ["RUNNABLE", "STARTING", "RUNNING", "SUCCEEDED"]
     assert seen[-1]["arrayProperties"]["statusSummary"]["SUCCEEDED"] == 2
+
+
+def test_a_job_too_large_for_its_queue_is_announced_and_cancelled_when_its_time_is_up(jobs: JobCloud, tmp_path: Path) -> None:
+    queue = jobs.queue("FARGATE", "small", vcpus=1)
+    reason = "MISCONFIGURATION:COMPUTE_ENVIRONMENT_MAX_RESOURCE"
+    limit = {"reason": reason, "state": "RUNNABLE", "maxTimeSeconds": 1, "action": "CANCEL"}
+    jobs.batch.update_job_queue(jobQueue=queue, jobStateTimeLimitActions=[limit])
+    arn = function(jobs, "keep-blocked", _KEEPER, KEPT=str(tmp_path / "kept"))
+    rule(jobs, "blocked", arn, kind="Batch Job Queue Blocked", jobQueue=[queue])
+    sizes = [{"type": "VCPU", "value": "2"}, {"type": "MEMORY", "value": "4096"}]
+    definition = jobs.define("large", jobs.image("good", ""), properties={"resourceRequirements": sizes})
+    job_id = jobs.submit(definition, queue="small")
+    behind = jobs.submit(jobs.define("good", jobs.image("good", "")), queue="small")
+    words = f"{reason} - CE(s) associated with the job queue cannot meet the CPU requirement of the job."
+    stuck = jobs.describe(job_id)
+    assert (stuck["status"], stuck["statusReason"]) == ("RUNNABLE", words)
+    ended = jobs.ended(job_id)
+    assert (ended["status"], ended["statusReason"]) == ("FAILED", f"Canceled by JobStateTimeLimit action due to reason: {reason}")
+    assert jobs.ended(behind)["status"] == "SUCCEEDED"
+    jobs.control("quiet")
+    assert [(one["detail"]["jobId"], one["detail"]["statusReason"]) for one in kept(tmp_path / "kept")] == [(job_id, words)]
 
 
 def test_on_demand_each_event_comes_twice_and_out_of_order(jobs: JobCloud, tmp_path: Path) -> None:

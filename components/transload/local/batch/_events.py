@@ -15,8 +15,10 @@ from transload.local.batch._job import Job
 
 log = logging.getLogger(__name__)
 
+BLOCKED = "Batch Job Queue Blocked"
+
 # How long an event may be held back to be overtaken, when disorder is asked for.
-_HOLD_SECONDS = 0.2
+_HOLD_SECONDS = 0.05
 
 
 @dataclass(frozen=True)
@@ -41,13 +43,13 @@ class Events:
         self.disorder = Disorder()
         threading.Thread(target=self._run, name="batch-events", daemon=True).start()
 
-    def publish(self, job: Job) -> None:
-        """Queue the event of a job's newest status; what it says is fixed now."""
+    def publish(self, job: Job, kind: str = "Batch Job State Change") -> None:
+        """Queue an event of a job as it is now: what it says is fixed."""
         account, region = job.backend.account_id, job.backend.region_name
         event = {
             "version": "0",
             "id": str(uuid.uuid4()),
-            "detail-type": "Batch Job State Change",
+            "detail-type": kind,
             "source": "aws.batch",
             "account": account,
             "time": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),

@@ -6,7 +6,7 @@ from typing import Any
 
 from transload.local.batch import _api, _control, _tables
 from transload.local.batch._engine import remove_leftovers
-from transload.local.batch._events import Events, send_to_function
+from transload.local.batch._events import BLOCKED, Events, send_to_function
 from transload.local.batch._functions import Functions
 from transload.local.batch._host import Host
 from transload.local.batch._placement import Placement
@@ -24,7 +24,7 @@ def install(home: Path, *, moto_port: int, ministack_port: int, processes: int =
     remove_leftovers(host.home)
     functions = Functions(host)
     events = Events(functions)
-    placement = Placement(host, events.publish)
+    placement = Placement(host, events.publish, lambda job: events.publish(job, BLOCKED))
     atexit.register(placement.kill_all)
     _tables.replace()
     _api.replace(placement)

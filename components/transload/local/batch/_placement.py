@@ -16,6 +16,10 @@ log = logging.getLogger(__name__)
 # Status reasons that AWS Batch writes itself.
 _DEPENDENCY_FAILED = "Dependent Job failed"
 _CHILD_FAILED = "Array Child Job failed"
+# AWS Batch User Guide, "Jobs stuck in a RUNNABLE status".
+_TOO_LARGE = "MISCONFIGURATION:COMPUTE_ENVIRONMENT_MAX_RESOURCE"
+_TOO_LARGE_WORDS = f"{_TOO_LARGE} - CE(s) associated with the job queue cannot meet the CPU requirement of the job."
+_LIMITED = "Canceled by JobStateTimeLimit action due to reason: "
 
 
 class RefusedError(Exception):
@@ -25,9 +29,10 @@ class RefusedError(Exception):
 class Placement:
     """All jobs of the process. One lock guards them; whatever waits (processes, services) is done outside of it."""
 
-    def __init__(self, host: Host, changed: Callable[[Job], None]):
-        """`changed` is called, under the lock, at each change of a status that Batch announces."""
-        self._host, self._changed = host, changed
+    def __init__(self, host: Host, changed: Callable[[Job], None], blocked: Callable[[Job], None]):
+        """Called under the lock: `changed` at each change of a status that Batch announces, `blocked` for a job that stands first
+        in its queue and can never start."""
+        self._host, self._changed, self._blocked = host, changed, blocked
         self.lock = threading.RLock()
         self._waiting: dict[str, deque[Job]] = {}
         self._used: dict[str, float] = {}
@@ -112,6 +117,7 @@ class Placement:
             while line and len(self._running) < self._host.processes:
                 environment = self._room_for(line[0])
                 if environment is None:
+                    self._look_at_head(line[0])
                     break
                 self._start(line.popleft(), environment)
 
@@ -122,6 +128,25 @@ class Placement:
             if environment.state != "DISABLED" and self._used.get(environment.arn, 0) + job.container.vcpu <= limit:
                 return environment
         return None
+
+    def _look_at_head(self, job: Job) -> None:
+        """Say it of a job that no environment is large enough for, and cancel it when its queue asks for that."""
+        largest = max((float(one.compute_resources.get("maxvCpus", 0)) for one in job.queue.environments), default=0)
+        if job.container.vcpu <= largest or job.status_reason == _TOO_LARGE_WORDS:
+            return
+        job.status_reason = _TOO_LARGE_WORDS
+        self._blocked(job)
+        for action in getattr(job.queue, "job_state_time_limit_actions", []):
+            if action["reason"] == _TOO_LARGE:
+                timer = threading.Timer(action["maxTimeSeconds"], self._time_is_up, [job])
+                timer.daemon = True
+                timer.start()
+
+    def _time_is_up(self, job: Job) -> None:
+        with self.lock:
+            if job.status_reason == _TOO_LARGE_WORDS and not job.ended:
+                self._end(job, "FAILED", _LIMITED + _TOO_LARGE)
+                self._place()
 
     def _start(self, job: Job, environment: Any) -> None:
         job.environment = environment
