@@ -10,6 +10,7 @@ from botocore.exceptions import ClientError
 from transload._errors import Problem
 from transload.local.drivers import _shape
 from transload.local.drivers._aws import Aws
+from transload.testing._schema import schema
 
 Inputs = Mapping[str, Any]
 
@@ -39,6 +40,9 @@ class Call:
     """Parameters from elsewhere: texts with `{...}` are looked up in id, region, account, inputs, outputs and the answer so far."""
     service: str = ""
     """Default: the driver's."""
+    whole: bool = False
+    """It writes the whole and forgets what is left out, where others only set what they are given. Default: only a create call
+    that is used to update, too."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -141,20 +145,22 @@ class Driver:
     def replaces(self, aws: Aws, old: Inputs, new: Inputs) -> list[str]:
         """The changed inputs that cannot be changed in place."""
         before, after = self._ready(old), self._ready(new)
-        # A later call makes what it takes, and changes it, but nothing here takes it away again.
-        later = {key for call in self.then for key in call.takes if key in after}
+        later = {key for call in self.then for key in call.takes}
         fixed = {key for key in _changed(before, after) if key not in later and not self._updatable(aws, key)}
+        whole = [call for call in self.update if call.whole or call is self.create]
+        lost = {key for key, value in before.items() if _lost(value, after.get(key))}
+        fixed |= {key for key in lost if not any(self._known(aws, call, key) for call in whole)}
         mine = _changed(old, new)
         return sorted(fixed & mine or mine) if fixed else []
 
     def change(self, aws: Aws, id: str, old: Inputs, new: Inputs) -> dict[str, Any]:  # noqa: A002
-        """Update in place; returns the outputs that changed. Call it only where `replaces` is empty. `old`: inputs and outputs."""
-        before, after = self._ready(old), self._ready(new)
-        changed = _changed({key: value for key, value in before.items() if key in after}, after)
+        """Update in place; returns the outputs that changed. Call it only where `replaces` is empty. Both may hold outputs, too."""
+        before, after = (self._ready(self._inputs(state)) for state in (old, new))
+        changed = _changed(before, after)
         values = self._values(aws, {**old, **after}, id)
         for call in (*self.then, *self.update):
-            taken = {key: value for key, value in after.items() if self._known(aws, call, key)}
-            if changed & taken.keys():
+            if any(self._known(aws, call, key) for key in changed):
+                taken = {key: value for key, value in after.items() if self._known(aws, call, key)}
                 values |= self._run(aws, call, taken, values)
         return {}
 
@@ -238,6 +244,10 @@ class Driver:
         }
         return {key: value for key, value in (self.prepare(kept) if self.prepare else kept).items() if value is not None}
 
+    def _inputs(self, state: Inputs) -> dict[str, Any]:
+        found = schema(self.type)
+        return {key: value for key, value in state.items() if found is None or key in found.inputs}
+
     def _updatable(self, aws: Aws, key: str) -> bool:
         return any(self._known(aws, call, key) for call in self.update)
 
@@ -268,6 +278,11 @@ def nested(into: str, *outside: str) -> Callable[[dict[str, Any]], dict[str, Any
 
 def _changed(old: Inputs, new: Inputs) -> set[str]:
     return {key for key in {**old, **new} if old.get(key) != new.get(key)}
+
+
+def _lost(old: Any, new: Any) -> bool:
+    """Whether the input, or an entry of a map such as tags, is no longer there."""
+    return new is None or (isinstance(old, Mapping) and isinstance(new, Mapping) and not old.keys() <= new.keys())
 
 
 def _merge(first: Mapping[str, Any], second: Mapping[str, Any]) -> dict[str, Any]:

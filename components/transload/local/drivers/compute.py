@@ -142,7 +142,7 @@ DRIVERS = (
         name_limit=64,
         defaults={"groupName": "default"},
         create=Call(operation="create_schedule"),
-        update=(Call(operation="update_schedule"),),
+        update=(Call(operation="update_schedule", whole=True),),
         id="{groupName}/{name}",
         outputs={"arn": "ScheduleArn"},
         read=Read(operation="get_schedule", given={"Name": "{name}", "GroupName": "{groupName}"}),
