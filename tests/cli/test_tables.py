@@ -54,8 +54,8 @@ def test_history_shows_the_newest_first_with_length_exit_code_and_reason(cluster
     answer = transload("history", "nightly")
     _, failed, succeeded = answer.out.splitlines()
     assert "9m20s" in failed
-    assert failed.endswith("FAILED     3     schedule  exited with code 3")
-    assert succeeded.endswith("SUCCEEDED  0     schedule")
+    assert failed.endswith("FAILED (3)  schedule  exited with code 3")
+    assert succeeded.endswith("SUCCEEDED   schedule")
 
 
 def test_history_is_narrowed_by_time_status_and_number(cluster, transload):

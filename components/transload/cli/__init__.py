@@ -19,6 +19,8 @@ VERBS: dict[str, tuple[str, str]] = {
     "stop": ("stop", "End a run before its time"),
     "enable": ("enable", "Let a disabled job run again"),
     "disable": ("disable", "Keep a job from running, for a while or for good"),
+    "verify": ("verify", "Check that jobs can start"),
+    "timeline": ("timeline", "A picture of the day: runs, overlaps, vCPU at peak"),
     "completion": ("completion", "Completion for bash, zsh or fish"),
     "local": ("local", "Run the whole platform on this machine: up, down, status"),
     "schedule": ("schedule", "Show what a schedule means and when it fires"),

@@ -11,6 +11,7 @@ import boto3
 import click
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError, NoRegionError
+from botocore.parsers import ResponseParserError
 
 from transload._errors import Problem
 from transload.cli import _contact
@@ -41,10 +42,12 @@ class Cloud:
         # AWS_REGION as the AWS CLI has it; boto3 by itself reads AWS_DEFAULT_REGION only.
         return boto3.Session(profile_name=profile, region_name=region or os.environ.get("AWS_REGION") or None)
 
-    def client(self, service: str) -> Any:
-        if service not in self._clients:
-            self._clients[service] = self.session.client(service, config=CONFIG)
-        return self._clients[service]
+    def client(self, service: str, *, region: str | None = None, config: Config = CONFIG) -> Any:
+        """A client, made once for each service and region."""
+        key = f"{service} {region or ''}"
+        if key not in self._clients:
+            self._clients[key] = self.session.client(service, region_name=region, config=config)
+        return self._clients[key]
 
     @functools.cached_property
     def name(self) -> str:
@@ -127,6 +130,11 @@ class Cloud:
             raise CutShortError("GetLogEvents answered without a token")
         return answer["events"], answer["nextForwardToken"]
 
+    def simulate(self, role: str, actions: list[str], resources: list[str]) -> list[dict[str, Any]]:
+        """Whether a role may do this, as IAM itself evaluates its policies. Asked once: an emulator without it answers 500."""
+        iam = self.client("iam", region=self.session.region_name, config=Config(retries={"total_max_attempts": 1}))
+        return iam.simulate_principal_policy(PolicySourceArn=role, ActionNames=actions, ResourceArns=resources)["EvaluationResults"]
+
     def caller(self) -> str:
         """Who calls: the ARN of the identity."""
         return self.client("sts").get_caller_identity()["Arn"]
@@ -152,7 +160,7 @@ def placed(function: Callable[..., Any]) -> Callable[..., Any]:
         cloud = Cloud(cluster, region, profile)
         try:
             return function(*args, cloud=cloud, **kwargs)
-        except (BotoCoreError, ClientError) as error:
+        except (BotoCoreError, ClientError, ResponseParserError) as error:
             raise Problem(refusal(error)) from error
         except BusyError as error:
             raise Problem(f"{error}; try again") from error

@@ -18,6 +18,7 @@ from botocore.exceptions import (
 )
 from botocore.parsers import ResponseParserError
 
+from transload.conductor import reasons
 from transload.conductor.batch import UnsureError
 from transload.conductor.runs import BusyError
 
@@ -84,8 +85,12 @@ def passes(error: Exception) -> bool:
 def in_words(error: Exception) -> str:
     """One line of what AWS said."""
     if isinstance(error, ClientError):
-        return f"{code_of(error)}: {error.response.get('Error', {}).get('Message', '')} ({error.operation_name})"
-    return " ".join(str(error).split()) or type(error).__name__
+        text = f"{code_of(error)}: {error.response.get('Error', {}).get('Message', '')}"
+        # A broken gateway answers with a page of HTML.
+        return f"{reasons.one_line(text, 200)} ({error.operation_name})"
+    if isinstance(error, ResponseParserError):
+        return "an answer that cannot be read: cut on its way, or of an emulator that does not know the question"
+    return reasons.one_line(str(error)) or type(error).__name__
 
 
 class Contact(Generic[C]):

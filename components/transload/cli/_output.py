@@ -22,6 +22,11 @@ STYLES = {
 }
 
 
+def on_terminal() -> bool:
+    """Whether a person looks at stdout."""
+    return sys.stdout.isatty()
+
+
 def tell(line: str) -> None:
     """A note to the person: stderr, as stdout belongs to the output."""
     click.echo(line, err=True)
@@ -44,26 +49,33 @@ def print_json(value: Any) -> None:
 
 
 def table(headers: Sequence[str], rows: Iterable[Sequence[Cell]], *, keep: Sequence[str] = ()) -> None:
-    """Prints a table. Columns in `keep` are never wrapped; on a terminal the others share what its width leaves."""
-    if not sys.stdout.isatty():
+    """Prints a table. On a terminal the columns of `keep` are wrapped only when they are wider than 28, the others share what is
+    left of its width."""
+    rows = list(rows)
+    if not on_terminal():
         _without_terminal(headers, rows)
         return
-    from rich import box
     from rich.table import Table
 
-    drawn = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold", show_edge=False)
-    for header in headers:
-        drawn.add_column(header, no_wrap=header in keep, overflow="fold")
+    drawn = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
+    for column, header in enumerate(headers):
+        longest = max((len(line) for row in rows for line in _text(row[column]).splitlines()), default=0)
+        kept = header in keep
+        drawn.add_column(header, no_wrap=kept and longest <= 28, min_width=min(longest, 28) if kept else None, overflow="fold")
     for row in rows:
         drawn.add_row(*(_styled(cell) for cell in row))
     console().print(drawn)
 
 
 def _without_terminal(headers: Sequence[str], rows: Iterable[Sequence[Cell]]) -> None:
-    texts = [[(cell if isinstance(cell, str) else cell[0]).replace("\n", "  ") for cell in row] for row in rows]
+    texts = [[_text(cell).replace("\n", "  ") for cell in row] for row in rows]
     widths = [max(len(line[column]) for line in [list(headers), *texts]) for column in range(len(headers))]
     for line in [list(headers), *texts]:
         click.echo("  ".join(text.ljust(width) for text, width in zip(line, widths, strict=True)).rstrip())
+
+
+def _text(cell: Cell) -> str:
+    return cell if isinstance(cell, str) else cell[0]
 
 
 def _styled(cell: Cell):
@@ -79,14 +91,24 @@ def console():
     return Console(highlight=False, soft_wrap=False, width=shutil.get_terminal_size((80, 24)).columns)
 
 
+def heading(subject: str, said: Cell) -> None:
+    """The line above facts: what they are about, and how it stands."""
+    if not on_terminal():
+        click.echo(f"{subject}: {_text(said)}")
+        return
+    from rich.text import Text
+
+    console().print(Text.assemble((subject, "bold"), "  ", _styled(said)))
+
+
 def facts(pairs: Iterable[tuple[str, Sequence[Cell]]]) -> None:
     """Name and value, one pair below the other; a value may have several lines, one without any is left out."""
     shown = [(name, [line for line in lines if line]) for name, lines in pairs]
     width = max((len(name) for name, lines in shown if lines), default=0)
     heads = [(name if number == 0 else "", line) for name, lines in shown for number, line in enumerate(lines)]
-    if not sys.stdout.isatty():
+    if not on_terminal():
         for name, line in heads:
-            click.echo(f"{name:<{width}}  {line if isinstance(line, str) else line[0]}")
+            click.echo(f"{name:<{width}}  {_text(line)}")
         return
     from rich.table import Table
 

@@ -38,25 +38,21 @@ def command(cloud: Cloud, job: str, since: str | None, statuses: tuple[str, ...]
     if as_json:
         _output.print_json(runs)
         return
-    _output.table(
-        ["RUN", "STARTED", "TOOK", "STATUS", "EXIT", "BY", "REASON"],
-        [row(run, zone) for run in runs],
-        keep=["RUN", "TOOK", "STATUS"],
-    )
+    headers = ["RUN", "STARTED", "TOOK", "STATUS", "BY", "REASON"]
+    _output.table(headers, [row(run, zone) for run in runs], keep=["RUN", "STARTED", "STATUS"])
     if not runs:
         _output.tell(f"no such run of {job}")
 
 
 def row(run: dict[str, Any], zone: str) -> list[_output.Cell]:
     """One line of the history."""
-    code = run.get("exit_code")
+    status, code = run["status"], run.get("exit_code")
     started = _when.parse(run.get("started_at") or run.get("scheduled_for"))
     return [
         run["run"],
-        _when.clock(started, zone),
+        _when.clock(started, zone).partition(" ")[2],
         _when.length(_when.took(run)),
-        _output.status(run["status"]),
-        "" if code is None else str(int(code)),
-        run.get("trigger", ""),
-        run.get("reason", "") if run["status"] != "SUCCEEDED" else "",
+        (f"{status} ({int(code)})" if code else status, _output.STYLES.get(status, "cyan")),
+        {"person": "hand"}.get(run.get("trigger", ""), run.get("trigger", "")),
+        run.get("reason", "") if status != "SUCCEEDED" else "",
     ]

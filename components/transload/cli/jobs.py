@@ -32,7 +32,7 @@ def command(cloud: Cloud, as_json: bool) -> None:
         _output.print_json(rows)
         return
     _output.table(
-        ["JOB", "SCHEDULE", "NEXT RUN", "LAST RUN", "STATE"], [cells(row, now) for row in rows], keep=["NEXT RUN", "STATE"]
+        ["JOB", "SCHEDULE", "NEXT RUN", "LAST RUN", "STATE"], [cells(row, now) for row in rows], keep=["JOB", "NEXT RUN", "STATE"]
     )
     if not rows:
         _output.tell(f"no jobs in cluster {cloud.name}")

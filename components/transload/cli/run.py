@@ -46,7 +46,7 @@ Exit codes: the job's own, and
     metavar="KEY=VALUE",
     help="Environment variable; KEY alone takes its value from here.",
 )
-@click.option("--vcpu", type=click.FloatRange(0, min_open=True), help="vCPUs instead of the job's own.")
+@click.option("--vcpu", type=click.FloatRange(0, min_open=True), metavar="N", help="vCPUs instead of the job's own.")
 @click.option("--memory", "memory_mib", type=click.IntRange(1), metavar="MIB", help="Memory in MiB instead of the job's own.")
 @click.option(
     "--array", "array_size", type=click.IntRange(2, 10000), metavar="N", help="As an array of N children; lines begin with [index]."

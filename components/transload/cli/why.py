@@ -41,9 +41,9 @@ def command(cloud: Cloud, target: str, run: str | None, as_json: bool) -> None:
     if as_json:
         _output.print_json({**record, "meaning": meaning, "next_step": step, "links": urls, "memory_mib": _memory(record, job)})
         return
+    _output.heading(record["run_id"], (_head(record, live), _output.STYLES.get(record["status"], "cyan")))
     _output.facts(
         [
-            (record["run_id"], [(_head(record, live), _output.STYLES.get(record["status"], "cyan"))]),
             ("why", [meaning, *_told(record)]),
             ("do next", [(step, "bold")] if step else []),
             ("started", [_started(record, job)]),
