@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pulumi
 import pulumi_aws as aws
+import pulumi_awsx as awsx
 import pytest
 
 from transload._errors import Problem
@@ -56,6 +57,14 @@ def test_what_the_sdks_types_forbid_is_refused_before_aws_is_asked(cloud: Cloud)
         aws.sqs.Queue("work", delay_seconds="soon")  # ty: ignore[invalid-argument-type]
 
     with pytest.raises(Problem, match=r"^aws:sqs/queue:Queue 'work': delaySeconds: expected a whole number, got str 'soon'"):
+        cloud.run(program)
+
+
+def test_a_wrong_input_of_another_packages_component_is_refused(cloud: Cloud) -> None:
+    def program() -> None:
+        awsx.ec2.Vpc("net", cidr_block="10.8.0.0/16", number_of_availability_zones="two")  # ty: ignore[invalid-argument-type]
+
+    with pytest.raises(Problem, match=r"^awsx:ec2:Vpc 'net': numberOfAvailabilityZones: expected a whole number, got str 'two'"):
         cloud.run(program)
 
 
@@ -120,7 +129,7 @@ def test_what_is_there_can_be_read_and_what_is_not_is_refused(cloud: Cloud) -> N
 def test_a_resource_passed_as_a_value_is_its_id(cloud: Cloud) -> None:
     def program() -> None:
         role = aws.iam.Role("whole", assume_role_policy="{}", name="whole")
-        profile = aws.iam.InstanceProfile("whole", role=role)  # ty: ignore[no-matching-overload]
+        profile = aws.iam.InstanceProfile("whole", role=role)  # ty: ignore[invalid-argument-type]
         pulumi.export("role", profile.role)
 
     assert cloud.run(program).recording.exports["role"] == "whole"

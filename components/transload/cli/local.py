@@ -45,8 +45,9 @@ def command() -> None:
 @_JSON
 def up(project: Path, stack: str, moto_port: int, ministack_port: int, as_json: bool) -> None:
     """Start the emulators and create every resource of a stack. On a running local cloud: start it clean."""
-    # A `kill` must stop the emulators just as Ctrl-C does.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    # A `kill`, and a terminal that is closed, must stop the emulators just as Ctrl-C does.
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.default_int_handler)
     from transload.local import up as bring_up
 
     with _progress(as_json) as (on_step, on_created):

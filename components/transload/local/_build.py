@@ -68,6 +68,7 @@ def build(
         stack,
         create=builder.create,
         invoke=builder.invoke,
+        remote=builder.expand,
         stack_references=stack_references,
         account=cloud.state.account,
         region=region,

@@ -11,7 +11,9 @@ from transload.local._cloud import Cloud
 from transload.local._lookups import look_up
 from transload.local.drivers import driver_for
 from transload.local.drivers._driver import Driver
+from transload.testing import _awsx
 from transload.testing._checks import check
+from transload.testing._monitor import Monitor
 from transload.testing._schema import members, schema
 from transload.testing._values import Reference
 
@@ -50,14 +52,20 @@ class Builder:
         except Exception as error:
             raise self._fail(token, error) from None
 
+    def expand(self, monitor: Monitor, request: Any, urn: str, inputs: dict[str, Any]) -> dict[str, Any]:
+        """Answer a component of another package, such as awsx, by its children."""
+        try:
+            _refuse_wrong(request.type, inputs)
+            return _awsx.expand(monitor, request, urn, inputs)
+        except Exception as error:
+            raise self._fail(f"{request.type} '{request.name}'", error) from None
+
     def _create(self, token: str, name: str, inputs: dict[str, Any], urn: str) -> tuple[str, dict[str, Any]]:
         driver = driver_for(token)
         given = _plain(inputs, "")
         if "id" in given:
             return self._existing(driver, given)
-        for severity, _, path, message in check(token, given):
-            if severity == "error":
-                raise Problem(f"{path}: {message}")
+        _refuse_wrong(token, given)
         checked = driver.check(name, given, seed=urn)
         identity, outputs = driver.make(self.aws, checked)
         # Defaults, and the id in place of a resource: what the provider would answer and the program did not say.
@@ -78,6 +86,13 @@ class Builder:
                 dead = self._cloud.dead()
                 self.failed = dead if isinstance(dead, Problem) else Problem(f"{what}: {_in_words(error)}")
             return self.failed
+
+
+def _refuse_wrong(token: str, inputs: dict[str, Any]) -> None:
+    """The findings of an offline run, before anything is made of them."""
+    for severity, _, path, message in check(token, inputs):
+        if severity == "error":
+            raise Problem(f"{path}: {message}")
 
 
 def _in_words(error: Exception) -> str:

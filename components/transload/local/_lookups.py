@@ -40,19 +40,9 @@ def _zones(aws: Aws, arguments: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _prefix_list(aws: Aws, arguments: dict[str, Any]) -> dict[str, Any]:
-    found = aws.client("ec2").describe_managed_prefix_lists()["PrefixLists"]
-    named = next((each for each in found if each["PrefixListName"] == arguments.get("name")), None)
-    if named is None:
-        raise Problem(f"there is no prefix list {arguments.get('name')} in the local cloud")
-    return {"id": named["PrefixListId"], "prefixListId": named["PrefixListId"], "name": named["PrefixListName"], "cidrBlocks": []}
-
-
 _ANSWERS = {
     "aws:index/getCallerIdentity:getCallerIdentity": _caller,
     "aws:index/getRegion:getRegion": _region,
     "aws:index/getPartition:getPartition": _partition,
     "aws:index/getAvailabilityZones:getAvailabilityZones": _zones,
-    "aws:ec2/getPrefixList:getPrefixList": _prefix_list,
-    "aws:ec2/getManagedPrefixList:getManagedPrefixList": _prefix_list,
 }
