@@ -29,18 +29,21 @@ def problem(strategy: Mapping[str, Any]) -> str | None:
 def again(strategy: Mapping[str, Any], attempt: int, exit_code: int | None, reason: str | None, status_reason: str | None) -> bool:
     """Whether the failed attempt number `attempt` (from 1) is followed by another.
 
-    The first rule whose conditions all hold decides; when none holds, Batch retries.
+    The first rule whose conditions all hold decides; when none holds, Batch retries. A reason that is not there is empty: the rule
+    {"onReason": "*", "action": "EXIT"} of the AWS Batch User Guide ("Automated job retries") ends what nothing before it matched.
     """
     if attempt >= int(strategy.get("attempts") or 1):
         return False
-    seen = {"onExitCode": None if exit_code is None else str(exit_code), "onReason": reason, "onStatusReason": status_reason}
+    seen = {
+        "onExitCode": "" if exit_code is None else str(exit_code),
+        "onReason": reason or "",
+        "onStatusReason": status_reason or "",
+    }
     for rule in strategy.get("evaluateOnExit") or []:
         if all(_matches(rule[key], value) for key, value in seen.items() if rule.get(key) is not None):
             return str(rule["action"]).upper() == "RETRY"
     return True
 
 
-def _matches(pattern: str, value: str | None) -> bool:
-    if value is None:
-        return False
+def _matches(pattern: str, value: str) -> bool:
     return value.startswith(pattern[:-1]) if pattern.endswith("*") else value == pattern
