@@ -67,7 +67,7 @@ def exported():
 
 
 def used():
-    aws.sqs.Queue("copy", name=aws.sqs.Queue("orders").arn.apply(lambda arn: int(arn)))  # used
+    aws.sqs.Queue("copy", delay_seconds=aws.sqs.Queue("orders").arn.apply(lambda arn: int(arn)))  # used
 
 
 @pytest.mark.parametrize("program", [unused, exported, used])
