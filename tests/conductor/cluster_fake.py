@@ -34,7 +34,9 @@ class Cluster:
         self._table(self.runs_table, "job", "run")
         self.topic = self.sns.create_topic(Name=f"alerts-{number}")["TopicArn"]
         self.sent: list[dict[str, Any]] = []
-        self.sns.meta.events.register("provide-client-params.sns.Publish", lambda params, **_: self.sent.append(params))
+        asked: list[dict[str, Any]] = []
+        self.sns.meta.events.register("provide-client-params.sns.Publish", lambda params, **_: asked.append(params))
+        self.sns.meta.events.register("after-call.sns.Publish", lambda **_: self.sent.append(asked[-1]))
         self.declare(
             "#cluster",
             name=f"c{number}",

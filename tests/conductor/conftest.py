@@ -10,6 +10,7 @@ from moto import mock_aws
 sys.path.append(str(Path(__file__).parent))
 
 from cluster_fake import Cluster
+from dynamo_fake import DynamoFake
 
 
 @pytest.fixture(scope="module")
@@ -19,7 +20,13 @@ def aws() -> Iterator[None]:
 
 
 @pytest.fixture
-def cluster(aws: None) -> Iterator[Cluster]:
+def cluster(aws: None) -> Cluster:
+    return Cluster(DynamoFake())
+
+
+@pytest.fixture
+def moto_cluster(aws: None) -> Iterator[Cluster]:
+    """Slower, with moto's DynamoDB: for what the dictionary must be held against."""
     made = Cluster()
     yield made
     made.drop()

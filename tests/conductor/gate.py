@@ -1,6 +1,6 @@
 """Stops the conductor at one of its writes: crashes it there, or lets something else happen first."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -22,7 +22,7 @@ class Gate:
             client.meta.events.register("after-call", self._after)
 
     @contextmanager
-    def at(self, number: int, moment: str, action: Callable[[str], None]) -> Iterator[None]:
+    def at(self, number: int, moment: str, action: Callable[[str], None]) -> Generator[None]:
         self._armed, self._count = (number, moment, action), 0
         try:
             yield

@@ -3,7 +3,6 @@
 from typing import Any
 
 from cluster_fake import Cluster
-from dynamo_fake import DynamoFake
 
 from transload.conductor import lifecycle, watch
 
@@ -33,5 +32,5 @@ def _history(cluster: Cluster) -> list[Any]:
     return [seen, store.controls(cluster.time), store.present([("nightly", "20261123T180000Z"), ("nightly", "none")]), store.jobs()]
 
 
-def test_the_dictionary_ends_up_with_the_same_items_as_moto(cluster: Cluster):
-    assert _history(Cluster(DynamoFake())) == _history(cluster)
+def test_the_dictionary_ends_up_with_the_same_items_as_moto(cluster: Cluster, moto_cluster: Cluster):
+    assert _history(cluster) == _history(moto_cluster)

@@ -1,6 +1,6 @@
 """Whatever is delivered twice, late or in any order, and wherever a process crashes: runs do not overlap, and each ends once."""
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
@@ -67,7 +67,7 @@ class World:
         return True
 
     @contextmanager
-    def disrupted(self, disruption: tuple[int, str, tuple[Any, ...] | None] | None) -> Iterator[None]:
+    def disrupted(self, disruption: tuple[int, str, tuple[Any, ...] | None] | None) -> Generator[None]:
         if disruption is None:
             yield
             return
@@ -93,6 +93,7 @@ class World:
         while self.cluster.time - self.watched >= _EVERY:
             self.watched += _EVERY
             whole = self.do(("watch",), disruption if self.lost < 2 else None)
+            disruption = None
             self.lost = 0 if whole else self.lost + 1
 
     def schedule(self, number: int) -> None:
