@@ -48,8 +48,9 @@ class Plugged:
         """What `build` makes of the ref and the values. Its ValueErrors name the component."""
         if not self._lifted:
             return self.cluster.apply(lambda ref: self._named(build, ref, self._plain))
-        known = pulumi.Output.all(self.cluster, self._lifted)
-        return known.apply(lambda both: self._named(build, both[0], {**self._plain, **both[1]}))
+        # Not Output.all of both: that takes the ref apart again, into an Output for each of its entries, for every job.
+        known: Any = pulumi.Output.all(**self._lifted)
+        return known.apply(lambda lifted: self.cluster.apply(lambda ref: self._named(build, ref, {**self._plain, **lifted})))
 
     def _named(self, build: Callable[[Any, dict[str, Any]], _T], ref: Any, values: dict[str, Any]) -> _T:
         try:
