@@ -3,6 +3,7 @@
 import io
 import json
 import logging
+import os
 import queue
 import select
 import shutil
@@ -10,6 +11,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import uuid
 import zipfile
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -17,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from transload.local.batch._host import Host
+from transload.local.batch._logs import LogStreamError, Pump, open_stream
 
 log = logging.getLogger(__name__)
 
@@ -171,15 +174,21 @@ class _Worker:
             **{name: str(value) for name, value in function.environment_vars.items()},
             "PYTHONPATH": str(code),
         }
-        # It ends by itself when its stdin does, that is when the server ends. What it prints goes to the server's log.
-        self._process = subprocess.Popen(
-            [sys.executable, "-P", str(_RUNTIME), function.function_arn],
-            cwd=code,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            env=environment,
-            start_new_session=True,
-        )
+        printed, to_print = os.pipe()
+        try:
+            # It ends by itself when its stdin does, that is when the server ends.
+            self._process = subprocess.Popen(
+                [sys.executable, "-P", str(_RUNTIME), function.function_arn],
+                cwd=code,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=to_print,
+                env=environment,
+                start_new_session=True,
+            )
+        finally:
+            os.close(to_print)
+        self._pump = _log_of(host, function, printed)
 
     def call(self, payload: str, timeout: float) -> Answer:
         assert self._process.stdin is not None
@@ -204,7 +213,19 @@ class _Worker:
         for pipe in (self._process.stdin, self._process.stdout):
             if pipe is not None:
                 pipe.close()
+        self._pump.close(5)
         shutil.rmtree(self._folder, ignore_errors=True)
+
+
+def _log_of(host: Host, function: Any, printed: int) -> Pump:
+    """What a function prints goes to its log group; one that does not exist is made, as Lambda does."""
+    client, group = host.client("logs", function.region), f"/aws/lambda/{function.function_name}"
+    stream = f"{datetime.now(UTC):%Y/%m/%d}/[$LATEST]{uuid.uuid4().hex}"
+    try:
+        open_stream(client, group, stream, create_group=True)
+    except LogStreamError as error:
+        log.warning("function %s has no log: %s", function.function_name, error)
+    return Pump(client, group, stream, printed)
 
 
 def _function(arn: str) -> Any:
