@@ -119,6 +119,28 @@ def test_reclaim_of_a_run_that_does_not_run_says_so(platform: Platform) -> None:
     assert "is SUCCEEDED: only a job that has capacity can lose it" in refused.stderr
 
 
+def test_a_run_that_spot_takes_each_time_ends_on_demand(platform: Platform) -> None:
+    platform.image("product-feed", "import os, time\ntime.sleep(300 if 'spot' in os.environ['AWS_BATCH_CE_NAME'] else 0)\n")
+    run_id = "product-feed-20261118T211000Z"
+    platform.transload("fire", "product-feed", "--at", "2026-11-18T21:10Z")
+    batch = platform.cloud.client("batch")
+    job_id = (platform.store.get(run_id) or {})["batch_job_id"]
+    attempts = batch.describe_jobs(jobs=[job_id])["jobs"][0]["retryStrategy"]["attempts"]
+    for attempt in range(1, attempts + 1):
+
+        def again(attempt: int = attempt) -> bool:
+            job = batch.describe_jobs(jobs=[job_id])["jobs"][0]
+            return job["status"] == "RUNNING" and len(job["attempts"]) == attempt - 1
+
+        wait_for(again)
+        reclaimed = platform.transload("reclaim", run_id, "--now")
+        assert reclaimed.stdout == f"{run_id}: attempt {attempt} of job {job_id} is being interrupted\n", reclaimed.stderr
+    run = platform.ended(run_id)
+    assert (run["status"], len(run["batch_job_ids"]), run["batch_job_ids"][0]) == ("SUCCEEDED", 2, job_id)
+    assert "on-demand" in run["queue"]
+    platform.image("product-feed", _QUICK)
+
+
 def test_context_attributes_are_filled_in_and_unknown_ones_refused(platform: Platform) -> None:
     planned = Scheduler(platform.cloud).of_job("nightly-export")[0]
     filled = json.loads(planned.filled(datetime(2026, 11, 24, 2, 30, tzinfo=UTC)))
