@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
@@ -65,19 +66,31 @@ def _ports(project: Project) -> list[int]:
     return [server["port"] for server in project.record["servers"].values()]
 
 
+@dataclass(frozen=True)
+class Standing:
+    """A project that is up: what `up` printed, and the ports it was told to take."""
+
+    project: Project
+    printed: str
+    ports: list[int]
+
+
 @pytest.fixture(scope="module")
-def standing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Project, str]]:
-    """A project that is up, and what `up` printed."""
+def standing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Standing]:
     project = Project(tmp_path_factory.mktemp("standing"))
     project.write(_PROGRAM)
-    answer = project.run("up")
+    with socket.socket() as first, socket.socket() as second:
+        for probe in (first, second):
+            probe.bind(("127.0.0.1", 0))
+        ports = [first.getsockname()[1], second.getsockname()[1]]
+    answer = project.run("up", "--moto-port", str(ports[0]), "--ministack-port", str(ports[1]))
     assert answer.returncode == 0, answer.stderr
-    yield project, answer.stdout
+    yield Standing(project, answer.stdout, ports)
     project.run("down")
 
 
-def test_up_prints_what_it_built_its_outputs_and_what_to_do_next(standing: tuple[Project, str]) -> None:
-    project, printed = standing
+def test_up_prints_what_it_built_its_outputs_and_what_to_do_next(standing: Standing) -> None:
+    project, printed = standing.project, standing.printed
     assert "└─ sqs.Queue, s3.Bucket" in printed
     assert "2 resources of 2 types in " in printed
     assert "password  [secret]" in printed
@@ -85,8 +98,8 @@ def test_up_prints_what_it_built_its_outputs_and_what_to_do_next(standing: tuple
     assert f"set -a; . {project.home}/local.env; set +a" in printed
 
 
-def test_the_environment_file_leads_plain_boto3_to_what_was_built(standing: tuple[Project, str]) -> None:
-    project, _ = standing
+def test_the_environment_file_leads_plain_boto3_to_what_was_built(standing: Standing) -> None:
+    project = standing.project
     look = (
         "import boto3; print(boto3.client('sqs').get_queue_url(QueueName='work')['QueueUrl']);"
         "print(boto3.client('s3').list_buckets()['Buckets'][0]['Name'])"
@@ -98,19 +111,18 @@ def test_the_environment_file_leads_plain_boto3_to_what_was_built(standing: tupl
     assert environment["TRANSLOAD_LOCAL"] == "1"
 
 
-def test_status_shows_what_runs(standing: tuple[Project, str]) -> None:
-    project, _ = standing
+def test_status_shows_what_runs(standing: Standing) -> None:
+    project = standing.project
     shown = json.loads(project.run("status", "--json").stdout)
     assert (shown["state"], shown["stack"], shown["resources"]) == ("up", "local", 2)
     assert all(server["alive"] for server in shown["servers"].values())
     assert "up: stack local of tiny, 2 resources" in project.run("status").stdout
 
 
-def test_the_servers_listen_on_loopback_only(standing: tuple[Project, str]) -> None:
-    project, _ = standing
-    for server in project.record["servers"].values():
+def test_the_servers_listen_on_the_configured_ports_of_loopback_only(standing: Standing) -> None:
+    for server, port in zip(standing.project.record["servers"].values(), standing.ports, strict=True):
         listening = [each for each in psutil.Process(server["pid"]).net_connections() if each.status == psutil.CONN_LISTEN]
-        assert [each.laddr for each in listening] == [("127.0.0.1", server["port"])]
+        assert [each.laddr for each in listening] == [("127.0.0.1", port)]
 
 
 def test_up_on_a_running_cloud_starts_it_clean_and_down_leaves_nothing(project: Project) -> None:
@@ -149,16 +161,6 @@ def test_a_port_in_use_is_one_line(project: Project, name: str) -> None:
     _nothing_left(project, [])
 
 
-def test_configured_ports_are_used(project: Project) -> None:
-    project.write("")
-    with socket.socket() as first, socket.socket() as second:
-        for probe in (first, second):
-            probe.bind(("127.0.0.1", 0))
-        ports = [first.getsockname()[1], second.getsockname()[1]]
-    assert project.run("up", "--moto-port", str(ports[0]), "--ministack-port", str(ports[1])).returncode == 0
-    assert _ports(project) == ports
-
-
 @pytest.mark.parametrize("name", ["moto", "ministack"])
 def test_an_emulator_that_dies_half_way_is_one_line_with_its_name_and_its_log(project: Project, name: str) -> None:
     project.write(
@@ -194,13 +196,12 @@ def test_status_tells_of_an_emulator_that_has_ended(project: Project) -> None:
     assert f"has stopped, its log says why: {project.home}/moto.log" in answer.stdout
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 130)])
-def test_an_interrupted_up_leaves_nothing(project: Project, number: signal.Signals, code: int) -> None:
+def test_an_interrupted_up_leaves_nothing(project: Project) -> None:
     running = _middle(project)
     ports = _ports(project)
-    running.send_signal(number)
-    _, error = running.communicate(timeout=30)
-    assert (running.returncode, error.splitlines()[-1]) == (code, "transload: interrupted")
+    running.send_signal(signal.SIGINT)
+    _, error = running.communicate(timeout=60)
+    assert (running.returncode, error.splitlines()[-1]) == (130, "transload: interrupted")
     _nothing_left(project, ports)
 
 
@@ -209,7 +210,7 @@ def test_an_up_interrupted_while_it_starts_the_emulators_leaves_nothing(project:
     running = project.start("up")
     wait_for((project.home / "local.json").exists)
     running.send_signal(signal.SIGINT)
-    running.communicate(timeout=30)
+    running.communicate(timeout=60)
     assert running.returncode == 130
     _nothing_left(project, [])
 
@@ -225,15 +226,18 @@ def test_down_stops_what_a_killed_up_left(project: Project) -> None:
     _nothing_left(project, ports)
 
 
-def test_a_second_command_waits_for_nobody_and_disturbs_nobody(project: Project) -> None:
+def test_a_second_command_disturbs_nobody_and_a_terminated_up_leaves_nothing(project: Project) -> None:
     running = _middle(project)
     for verb in ("up", "down"):
         answer = project.run(verb)
         assert (answer.returncode, answer.stdout) == (1, "")
         assert f"another transload local command (process {running.pid}) is at work" in answer.stderr
     assert len(project.processes()) == 2
-    running.send_signal(signal.SIGINT)
-    running.communicate(timeout=30)
+    ports = _ports(project)
+    running.terminate()
+    running.communicate(timeout=60)
+    assert running.returncode == 130
+    _nothing_left(project, ports)
 
 
 def test_a_server_that_was_never_recorded_ends_by_itself(tmp_path: Path) -> None:
