@@ -35,6 +35,7 @@ class BatchFake:
         self.asked: list[tuple[str, dict[str, Any]]] = []
         self.errors: list[tuple[str, int, str, str]] = []
         """Errors to answer with: operation, HTTP status, code, message. One of 502 comes after the service did its work."""
+        self.image = "registry/image@sha256:" + "a" * 64
         self.definitions: set[str] | None = None
         self.queues: list[dict[str, Any]] = []
         self.environments: list[dict[str, Any]] = []
@@ -82,7 +83,7 @@ class BatchFake:
         size = asked.get("arrayProperties", {}).get("size")
         containers = asked.get("ecsPropertiesOverride", {}).get("taskProperties", [{}])[0].get("containers")
         override = containers[0] if containers else asked.get("containerOverrides", {})
-        container = {"image": "registry/image@sha256:" + "a" * 64, "environment": override.get("environment", []), "reason": ""}
+        container = {"image": self.image, "environment": override.get("environment", []), "reason": ""}
         job: dict[str, Any] = {
             "jobId": job_id,
             "jobName": asked["jobName"],
