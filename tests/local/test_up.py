@@ -260,6 +260,17 @@ def test_down_leaves_a_process_alone_that_only_has_the_number_of_ours(project: P
         other.communicate(b"\n")
 
 
+def test_down_stops_what_a_server_started_although_the_server_is_gone(project: Project) -> None:
+    # As a job does: in a session of its own, so that nothing but the mark in its environment says whose it is.
+    environment = {**os.environ, "TRANSLOAD_LOCAL_TOKEN": "mark-of-this-test"}
+    command = [sys.executable, "-c", "input()"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, env=environment, start_new_session=True) as orphan:
+        _state.save(project.home, _state.State("mark-of-this-test", "eu-west-1", "123456789012"))
+        wait_for(lambda: psutil.Process(orphan.pid).environ())
+        assert project.run("down").stdout == "stopped 1 process\n"
+        assert orphan.wait(timeout=60) == -signal.SIGTERM
+
+
 def test_a_stack_that_cannot_be_built_is_one_line_that_names_resource_and_source(project: Project) -> None:
     project.write('aws.sqs.Queue("work", name="not a name")\n')
     answer = project.run("up")

@@ -70,7 +70,7 @@ def down(project: Path, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps({"stopped": stopped}))
     else:
-        click.echo(f"stopped {stopped} processes" if stopped else "nothing was running")
+        click.echo(f"stopped {stopped} process{'' if stopped == 1 else 'es'}" if stopped else "nothing was running")
 
 
 @command.command()
