@@ -5,7 +5,6 @@ import json
 import logging
 import os
 import queue
-import select
 import shutil
 import subprocess
 import sys
@@ -19,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from transload.local.batch._host import Host
-from transload.local.batch._logs import LogStreamError, Pump, open_stream
+from transload.local.batch._logs import LogStreamError, Pump, open_stream, readable
 
 log = logging.getLogger(__name__)
 
@@ -199,7 +198,7 @@ class _Worker:
         except OSError as error:
             raise _WorkerEndedError(f"the process of the function ended: {error}") from error
         # A line comes whole: the process writes it with one flush, and only one call is open at a time.
-        if not select.select([self._process.stdout], [], [], timeout)[0]:
+        if not readable(self._process.stdout.fileno(), timeout):
             raise _WorkerEndedError(f"Task timed out after {timeout:.2f} seconds")
         line = self._process.stdout.readline()
         if not line:

@@ -20,6 +20,13 @@ _FLUSH_SECONDS = 0.3
 _TRIES = 8
 
 
+def readable(pipe: int, seconds: float | None) -> bool:
+    """Wait until there is something to read, or its end; None waits for ever. Unlike select() it takes any number of open files."""
+    poll = select.poll()
+    poll.register(pipe, select.POLLIN)
+    return bool(poll.poll(None if seconds is None else seconds * 1000))
+
+
 class LogStreamError(Exception):
     """The stream cannot be made: what Fargate reports as ResourceInitializationError."""
 
@@ -61,7 +68,7 @@ class Pump:
         try:
             while True:
                 wait = None if not self._events else max(0.0, self._since + _FLUSH_SECONDS - time.monotonic())
-                if not select.select([self._pipe], [], [], wait)[0]:
+                if not readable(self._pipe, wait):
                     self._flush()
                     continue
                 chunk = os.read(self._pipe, 1 << 16)
