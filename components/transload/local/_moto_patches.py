@@ -1,5 +1,6 @@
 """What moto drops or lacks although AWS has it, mended in our own server process."""
 
+import base64
 import functools
 import json
 from typing import Any
@@ -9,6 +10,7 @@ def apply() -> None:
     """Mend moto. Call once, before the first request."""
     _keep_time_limits()
     _start_and_answer_faster()
+    _pass_dynamodb_values_through()
 
 
 def _keep_time_limits() -> None:
@@ -50,6 +52,32 @@ def _start_and_answer_faster() -> None:
     # The 1,400 managed policies for each of six partitions, of which China and the others are never asked.
     load = IAMBackend._init_aws_policies
     IAMBackend._init_aws_policies = lambda self: load(self) if self.region_name == "aws" else []
+
+
+def _pass_dynamodb_values_through() -> None:
+    """DynamoDB's values have the form of the answer already: moto looks for each of their ten possible types under several names,
+    a millisecond an item."""
+    from moto.core.serialize import BaseJSONSerializer
+    from moto.dynamodb.models.dynamo_type import DynamoType
+
+    serialize = BaseJSONSerializer._serialize_type_structure
+
+    def wire(value: Any) -> Any:
+        if isinstance(value, DynamoType):
+            return {name: wire(inner) for name, inner in value.to_json().items()}
+        if isinstance(value, dict):
+            return {name: wire(inner) for name, inner in value.items()}
+        if isinstance(value, (list, tuple, set)):
+            return [wire(inner) for inner in value]
+        return base64.b64encode(value).decode() if isinstance(value, bytes) else value
+
+    def structure(self: Any, serialized: Any, value: Any, shape: Any, key: str) -> None:
+        if shape.name == "AttributeValue" and key and value is not None:
+            serialized[key] = wire(value)
+        else:
+            serialize(self, serialized, value, shape, key)
+
+    BaseJSONSerializer._serialize_type_structure = structure
 
 
 class Chatbot:
