@@ -230,6 +230,18 @@ def test_an_array_runs_a_child_for_each_index_and_fails_when_one_fails(jobs: Job
     assert [row["jobId"] for row in listed] == [f"{parent['jobId']}:1"]
 
 
+def test_a_terminated_array_ends_with_its_children_and_the_reason_given(jobs: JobCloud) -> None:
+    definition = jobs.define("array", jobs.image("sleeper", _SLEEPER), timeout={"attemptDurationSeconds": 60})
+    job_id = jobs.submit(definition, arrayProperties={"size": 100})
+    jobs.until(f"{job_id}:0", lambda job: job["status"] == "RUNNING")
+    assert jobs.describe(f"{job_id}:99")["status"] == "RUNNABLE"
+    jobs.batch.terminate_job(jobId=job_id, reason="wrong input")
+    parent = jobs.ended(job_id)
+    assert (parent["statusReason"], parent["isTerminated"]) == ("wrong input", True)
+    assert parent["arrayProperties"]["statusSummary"]["FAILED"] == 100
+    assert {jobs.describe(f"{job_id}:{index}")["statusReason"] for index in (0, 99)} == {"wrong input"}
+
+
 def test_a_dependant_waits_and_fails_with_the_job_it_depends_on(jobs: JobCloud) -> None:
     definition = jobs.define("polite", jobs.image("polite", _POLITE))
     first = jobs.submit(definition)

@@ -45,6 +45,8 @@ class Job:
     status_reason: str | None = None
     cancelled: bool = False
     terminated: bool = False
+    asked: str | None = None
+    """The reason that somebody gave for its end."""
     created_at: int = field(default_factory=now_ms)
     started_at: int | None = None
     stopped_at: int | None = None

@@ -48,7 +48,7 @@ class Placement:
     def cancel(self, job: Job, reason: str) -> None:
         """End a job that has not started; one that has goes on (AWS Batch API reference, CancelJob)."""
         with self.lock:
-            job.cancelled = True
+            job.cancelled, job.asked = True, reason
             for one in job.children or [job]:
                 if one.status in WAITING:
                     one.cancelled = True
@@ -60,7 +60,7 @@ class Placement:
         with self.lock:
             if job.ended:
                 return
-            job.terminated = True
+            job.terminated, job.asked = True, reason
             for one in job.children or [job]:
                 if one.status in WAITING:
                     one.terminated = True
