@@ -58,6 +58,19 @@ def test_a_run_leaves_the_sdk_and_the_collector_as_they_were():
     assert gc.isenabled()
 
 
+def test_two_runs_of_one_program_record_the_same():
+    def program():
+        role = aws.iam.Role("job", assume_role_policy="{}", tags={"b": "2", "a": "1"})
+        aws.iam.RolePolicy("job", role=role.id, policy="{}")
+        pulumi.export("both", {"name": role.name, "arn": role.arn})
+
+    first, second = run_program(program), run_program(program)
+
+    assert first.resources == second.resources
+    assert list(first.resources[1].inputs) == list(second.resources[1].inputs)
+    assert first.exports == second.exports
+
+
 def unused():
     aws.sqs.Queue("orders").arn.apply(lambda arn: int(arn))  # unused
 

@@ -118,6 +118,10 @@ class Monitor:
             return resource
         return replace(resource, outputs={**resource.outputs, **registered})
 
+    def close(self) -> None:
+        """Give back what the run needed; the recording stays."""
+        self.transforms.close()
+
     def urn(self, parent: str, token: str, name: str) -> str:
         """The engine's own: the chain of all parent types, in which the stack is left out."""
         above = parent.split("::", 3)[2] if parent else ""

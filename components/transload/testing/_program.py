@@ -87,6 +87,8 @@ def _run(
         if cause is error:
             raise
         raise cause from None
+    finally:
+        monitor.close()
 
 
 def _in_event_loop() -> bool:
@@ -104,13 +106,18 @@ def _loop(executor: ThreadPoolExecutor) -> Generator[asyncio.AbstractEventLoop]:
     loop.set_default_executor(executor)
     # Told of every exception that nobody fetches, long after the run: the first one has already ended it.
     loop.set_exception_handler(lambda loop, context: None)
+    patient = True
     try:
         yield loop
+    except TimeoutError:
+        # Whatever hangs in a thread hangs on: waiting for it would hang too.
+        patient = False
+        raise
     finally:
         with contextlib.suppress(RuntimeError):
             _cancel_rest(loop)
             loop.run_until_complete(loop.shutdown_asyncgens())
-        executor.shutdown(wait=True)
+        executor.shutdown(wait=patient, cancel_futures=True)
         loop.close()
 
 
