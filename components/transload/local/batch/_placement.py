@@ -203,12 +203,7 @@ class Placement:
             self._end_parent(job.parent, failed)
 
     def _end_parent(self, parent: Job, failed: bool) -> None:
-        if parent.cancelled or parent.terminated:
-            reason: str | None = next(
-                (child.status_reason for child in parent.children if child.terminated or child.cancelled), None
-            )
-        else:
-            reason = _CHILD_FAILED if failed else None
+        reason = (parent.asked or _CHILD_FAILED) if failed else None
         parent.status_reason, parent.stopped_at = reason, now_ms()
         self._enter(parent, "FAILED" if failed else "SUCCEEDED")
         for dependant in parent.dependants:
