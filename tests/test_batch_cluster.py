@@ -502,6 +502,8 @@ def test_outputs_are_those_it_declares(least):
     [
         ({"vpc": "x"}, "unknown argument vpc, did you mean vpc_id?"),
         ({"vpc_id": None}, "missing argument vpc_id"),
+        ({"subnet_ids": []}, "subnet_ids must be 1 to 16 subnets, got 0"),
+        ({"subnet_ids": ["subnet-1"] * 17}, "subnet_ids must be 1 to 16 subnets, got 17"),
         ({"cluster_name": "Batch"}, "cluster_name must be lower-case letters, digits and hyphens, at most 32, got 'Batch'"),
         ({"cluster_name": "b" * 33}, "cluster_name must be lower-case letters, digits and hyphens, at most 32"),
         ({"capacity": ["spot"]}, "capacity must be out of fargate_spot, fargate, ec2, got 'spot'"),

@@ -126,9 +126,16 @@ def test_refuses(declare, args, message):
         declare({**LEAST, **args})
 
 
-def test_refuses_a_name_that_no_schedule_can_have(record):
-    with pytest.raises(ValueError, match=r"^JobFlow 'Month End': its name must be lower-case letters, digits and hyphens"):
-        record(lambda: JobFlow("Month End", {"cluster": REF, "steps": [{"name": "a", "job": "b"}]}))
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("Month End", "its name must be lower-case letters, digits and hyphens"),
+        ("transload-watch", "names that begin with transload- are the conductor's own"),
+    ],
+)
+def test_refuses_a_name_that_no_schedule_can_have(record, name, message):
+    with pytest.raises(ValueError, match=f"^JobFlow '{name}': {message}"):
+        record(lambda: JobFlow(name, {"cluster": REF, "steps": [{"name": "a", "job": "b"}]}))
 
 
 def test_works_under_pulumis_own_mocks():

@@ -19,6 +19,7 @@ ITEM = "aws:dynamodb/tableItem:TableItem"
 ROLE = "aws:iam/role:Role"
 POLICY = "aws:iam/rolePolicy:RolePolicy"
 ACCOUNT = "123456789012"
+SECRET = f"arn:aws:secretsmanager:eu-west-1:{ACCOUNT}:secret:shop"
 REF = {
     "name": "platform-test",
     "spot_queue_arn": f"arn:aws:batch:eu-west-1:{ACCOUNT}:job-queue/spot",
@@ -35,8 +36,7 @@ REF = {
     "dead_letter_arn": f"arn:aws:sqs:eu-west-1:{ACCOUNT}:dead-letter",
     "alert_topic_arn": f"arn:aws:sns:eu-west-1:{ACCOUNT}:alerts",
     "secrets_path": "/platform-test",
-    "secret_arns": f"arn:aws:ssm:eu-west-1:{ACCOUNT}:parameter/platform-test/* "
-    f"arn:aws:secretsmanager:eu-west-1:{ACCOUNT}:secret:shop-*",
+    "secret_arns": f"arn:aws:ssm:eu-west-1:{ACCOUNT}:parameter/platform-test/* {SECRET} {SECRET}-*",
     "assign_public_ip": "DISABLED",
 }
 LEAST: ScheduledJobArgs = {"cluster": REF, "image": "export:1"}
@@ -320,7 +320,8 @@ def test_a_job_may_do_what_it_names_and_nothing_else(declare):
     [
         ("database-url", f"arn:aws:ssm:eu-west-1:{ACCOUNT}:parameter/platform-test/database-url"),
         ("/platform-test/shop/url", f"arn:aws:ssm:eu-west-1:{ACCOUNT}:parameter/platform-test/shop/url"),
-        (f"arn:aws:secretsmanager:eu-west-1:{ACCOUNT}:secret:shop-1", f"arn:aws:secretsmanager:eu-west-1:{ACCOUNT}:secret:shop-1"),
+        (f"{SECRET}-1", f"{SECRET}-1"),
+        (f"{SECRET}:password::", f"{SECRET}:password::"),
     ],
 )
 def test_a_secret_is_named_and_never_read(declare, value, arn):

@@ -60,7 +60,9 @@ def secret_arn(ref: Any, variable: str, value: str) -> str:
     if not value.startswith("arn:"):
         path = value if value.startswith("/") else f"{ref['secrets_path']}/{value}"
         arn = f"arn:aws:ssm:{region_of(ref)}:{account_of(ref)}:parameter{path}"
-    if not any(fnmatch.fnmatchcase(arn, readable) for readable in ref["secret_arns"].split()):
+    # Behind a secret of Secrets Manager may stand a key in it, its stage and its version: IAM sees the secret.
+    seen = ":".join(arn.split(":")[:7])
+    if not any(fnmatch.fnmatchcase(seen, readable) for readable in ref["secret_arns"].split()):
         raise ValueError(
             f"secrets: {variable} names {value}, which the jobs of {ref['name']} may not read: "
             f"put it below {ref['secrets_path']} or add it to the cluster's secret_arns"

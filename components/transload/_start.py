@@ -1,6 +1,7 @@
 """When a job or a flow starts: its schedules at EventBridge Scheduler, and what they tell the conductor."""
 
 import json
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -42,8 +43,18 @@ class Start:
         }
 
 
+def check_name(component: pulumi.ComponentResource, name: str) -> None:
+    """Refuse a name that the schedules, the definition or the role could not have."""
+    # 56: a job's role is called so, with eight characters from Pulumi, and IAM takes 64.
+    if not re.fullmatch(r"[a-z][a-z0-9-]{0,55}", name):
+        fail(component, "its name must be lower-case letters, digits and hyphens, a letter first, at most 56")
+    if name.startswith("transload-"):
+        fail(component, "names that begin with transload- are the conductor's own")
+
+
 def read_start(component: pulumi.ComponentResource, name: str, args: Any, start_retry_shape: Any) -> Start:
-    """The schedule of `args`, checked; a schedule is refused with the reason that the schedule module gives."""
+    """Name and schedule of `args`, checked; a schedule is refused with the reason that the schedule module gives."""
+    check_name(component, name)
     text = args.get("schedule")
     timezone = args.get("timezone", "UTC")
     try:

@@ -123,6 +123,7 @@ class BatchCluster(pulumi.ComponentResource):
         alerts = self._alerts(args)
         retention = retention_days(self, args, "log_retention_days", 400)
         secrets_path = self._secrets_path(args, cluster)
+        self._check_subnets(args["subnet_ids"])
         stuck = integer(self, args, "stuck_after_minutes", 30, 10, 1440)
         max_vcpus = integer(self, args, "max_vcpus", 64, 1, 10000)
         instance_types = args.get("instance_types", ["optimal"])
@@ -178,6 +179,11 @@ class BatchCluster(pulumi.ComponentResource):
         if not re.fullmatch(r"[a-z][a-z0-9-]{0,31}", cluster):
             fail(self, f"cluster_name must be lower-case letters, digits and hyphens, at most 32, got {cluster!r}")
         return cluster
+
+    def _check_subnets(self, subnet_ids: pulumi.Input[list[str]]) -> None:
+        # AWS Batch API reference, ComputeResource: a Fargate compute environment has up to 16.
+        if isinstance(subnet_ids, list) and not 1 <= len(subnet_ids) <= 16:
+            fail(self, f"subnet_ids must be 1 to 16 subnets, got {len(subnet_ids)}")
 
     def _capacity(self, args: BatchClusterArgs) -> list[str]:
         capacity = args.get("capacity", ["fargate_spot", "fargate"])

@@ -71,8 +71,6 @@ class JobFlow(pulumi.ComponentResource):
     def __init__(self, name: str, args: JobFlowArgs, opts: pulumi.ResourceOptions | None = None):
         super().__init__("transload:index:JobFlow", name, {}, opts)
         check_args(self, args, JobFlowArgs)
-        if not re.fullmatch(r"[a-z][a-z0-9-]{0,55}", name):
-            fail(self, "its name must be lower-case letters, digits and hyphens, a letter first, at most 56")
         start = read_start(self, name, args, StartRetryArgs)
         after = self._order(args["steps"])
         described = {
@@ -96,7 +94,7 @@ class JobFlow(pulumi.ComponentResource):
             fail(self, "steps must name at least one step")
         # The conductor takes the locks of all their jobs in one transaction, and DynamoDB puts 100 writes into one.
         if len(steps) > 90:
-            fail(self, f"steps must be at most 90, got {len(steps)}: let a flow's last job start the next flow")
+            fail(self, f"steps must be at most 90, got {len(steps)}: split it")
         after: dict[str, list[str]] = {}
         for step in steps:
             problem = problem_with_keys(step, FlowStepArgs)

@@ -138,7 +138,6 @@ class ScheduledJob(pulumi.ComponentResource):
     def __init__(self, name: str, args: ScheduledJobArgs, opts: pulumi.ResourceOptions | None = None):
         super().__init__("transload:index:ScheduledJob", name, {}, opts)
         check_args(self, args, ScheduledJobArgs)
-        self._check_name(name)
         start = read_start(self, name, args, StartRetryArgs)
         container = self._container(name, args)
         retry = self._retry(args)
@@ -193,13 +192,6 @@ class ScheduledJob(pulumi.ComponentResource):
             user=args.get("user"),
             readonly_root_filesystem=bool(args.get("readonly_root_filesystem", False)),
         )
-
-    def _check_name(self, name: str) -> None:
-        # 56: its role is called so, with eight characters from Pulumi, and IAM takes 64.
-        if not re.fullmatch(r"[a-z][a-z0-9-]{0,55}", name):
-            fail(self, "its name must be lower-case letters, digits and hyphens, a letter first, at most 56")
-        if name.startswith("transload-"):
-            fail(self, "names that begin with transload- are the conductor's own")
 
     def _capacity(self, args: ScheduledJobArgs) -> str:
         capacity = args.get("capacity", "fargate_spot")
