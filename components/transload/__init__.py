@@ -34,17 +34,35 @@ __all__ = [
     "WeightedCutoverArgs",
 ]
 
-# Names are imported when they are first asked for: the command line and the conductor live in this package too, and must not
-# pay for Pulumi (0.5 s) before they need it.
-_MODULES = ("batch_cluster", "job_flow", "log_pipeline", "network", "scheduled_job", "weighted_cutover")
+# A name is imported when it is first asked for: the command line and the conductor live in this package too, and must not pay for
+# Pulumi (0.5 s) before they need it.
+_MODULES = {
+    "AlertsArgs": "batch_cluster",
+    "BatchCluster": "batch_cluster",
+    "BatchClusterArgs": "batch_cluster",
+    "BatchClusterRef": "batch_cluster",
+    "ColumnArgs": "log_pipeline",
+    "CutoverSideArgs": "weighted_cutover",
+    "FlowStepArgs": "job_flow",
+    "JobFlow": "job_flow",
+    "JobFlowArgs": "job_flow",
+    "LogPipeline": "log_pipeline",
+    "LogPipelineArgs": "log_pipeline",
+    "Network": "network",
+    "NetworkArgs": "network",
+    "PermissionArgs": "scheduled_job",
+    "RetryArgs": "scheduled_job",
+    "ScheduledJob": "scheduled_job",
+    "ScheduledJobArgs": "scheduled_job",
+    "StartRetryArgs": "scheduled_job",
+    "WeightedCutover": "weighted_cutover",
+    "WeightedCutoverArgs": "weighted_cutover",
+}
 
 
 def __getattr__(name: str) -> Any:
-    if name in __all__:
-        for module in _MODULES:
-            found = getattr(importlib.import_module(f"transload.{module}"), name, None)
-            if found is not None:
-                return found
+    if name in _MODULES:
+        return getattr(importlib.import_module(f"transload.{_MODULES[name]}"), name)
     raise AttributeError(f"module 'transload' has no attribute {name!r}")
 
 
