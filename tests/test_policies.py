@@ -58,14 +58,15 @@ def test_every_document_is_one_that_is_known_to_be_a_policy(documents):
 
 
 def test_no_action_is_everything_or_all_of_a_service(documents):
+    # A refusal must be wide: of s3:* without encryption on the way, say.
     open_ended = {
         one.get("Sid")
         for _, _, statements in documents
         for one in statements
         for action in _list(one["Action"])
-        if not re.fullmatch(r"[a-z0-9-]+:[A-Z][A-Za-z]+", action)
+        if one["Effect"] == "Allow" and not re.fullmatch(r"[a-z0-9-]+:[A-Z][A-Za-z]+", action)
     }
-    actions = {action for _, one in _permissions(documents) for action in _list(one["Action"])}
+    actions = {action for _, one in _permissions(documents) for action in _list(one["Action"]) if one["Effect"] == "Allow"}
 
     # The administrators of a key, as AWS words them: kms:Describe* and its like (AWS KMS developer guide, Default key policy).
     assert open_ended == {"UseAndAdministerByThisAccount"}
