@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import pytest
-
 from tests.cli._faults import Fault, fault
 from tests.cli._platform import Platform, platform
 

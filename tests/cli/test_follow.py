@@ -60,6 +60,13 @@ class Recorded:
         self.fail()
         return self.state["run"]
 
+    @property
+    def store(self) -> "Recorded":
+        return self
+
+    def get(self, run_id: str) -> dict[str, Any] | None:
+        return self.state.get("steps", {}).get(run_id)
+
     def batch_jobs(self, ids: list[str]) -> list[dict[str, Any]]:
         self.fail()
         return [job for job in self.state["batch"] if job["jobId"] in ids]
@@ -92,7 +99,7 @@ class Recorded:
         return follower.until_end(), self.printed
 
     def emit(self, lines: list[Line]) -> None:
-        self.printed += [line.message if line.stream.index is None else f"[{line.stream.index}] {line.message}" for line in lines]
+        self.printed += [f"{line.stream.label}{line.message}" for line in lines]
 
 
 RUNNING = {"run": record("RUNNING", batch_job_id="j1")}
@@ -168,6 +175,25 @@ def test_the_children_of_an_array_are_read_with_their_index():
     )
     end, lines = cloud.follow()
     assert (end["exit_code"], lines) == (3, ["[0] zero", "[1] one", "[0] end"])
+
+
+def test_the_steps_of_a_flow_are_read_with_their_names_as_they_begin() -> None:
+    steps = [{"name": name, "job": name, "run_id": f"{name}-1"} for name in ("load", "send")]
+    flow = {"kind": "flow", "steps": [{"name": "old", "job": "old", "run_id": "old-1", "carried": True}, *steps]}
+    load = {"run_id": "load-1", "job": "load", "step": "load", "status": "RUNNING", "batch_job_id": "j1"}
+    send = {"run_id": "send-1", "job": "send", "step": "send", "status": "RUNNING", "batch_job_id": "j2"}
+    cloud = Recorded(
+        {
+            "run": record("RUNNING", **flow),
+            "steps": {"load-1": load},
+            "batch": [batch("RUNNING", running="a")],
+            "logs": {"a": ["1"]},
+        },
+        {"steps": {"load-1": load, "send-1": send}, "batch": [batch("SUCCEEDED", "a"), batch("RUNNING", running="b", job="j2")]},
+        {"run": record("FAILED", exit_code=4, **flow), "logs": {"a": ["1"], "b": ["2"]}},
+    )
+    end, lines = cloud.follow()
+    assert (end["exit_code"], lines) == (4, ["[load] 1", "[send] 2"])
 
 
 @pytest.mark.parametrize("error", [refused("ThrottlingException"), refused("InternalError", 500), refused("ExpiredTokenException")])

@@ -32,9 +32,22 @@ def test_only_a_run_that_succeeded_gives_zero():
     assert all(_outcome.exit_code({"status": status, "exit_code": code}) for status in statuses for code in (None, 0, 1))
 
 
-def test_the_sentence_counts_the_children_that_failed():
-    run = {"status": "FAILED", "exit_code": 1, "array": {"size": 10, "failed": 2}, "reason": "Array Child Job failed"}
-    assert _outcome.sentence(run) == "exit code 1, 2 of 10 children failed: Array Child Job failed"
+@pytest.mark.parametrize(
+    ("run", "words"),
+    [
+        ({"status": "FAILED", "exit_code": 3, "reason": "exited with code 3"}, "exit code 3: exited with code 3"),
+        (
+            {"status": "FAILED", "cause": "timeout", "exit_code": 137, "reason": "stopped by its timeout"},
+            "timed out: stopped by its timeout",
+        ),
+        ({"status": "FAILED", "cause": "application", "reason": "2 of 9 children failed"}, "failed: 2 of 9 children failed"),
+        ({"status": "FAILED", "cause": "image", "reason": "no such image"}, "did not run to an end: no such image"),
+        ({"status": "STOPPED", "reason": "stopped by kim"}, "stopped: stopped by kim"),
+        ({"status": "SUCCEEDED", "reason": "Essential container in task exited"}, "succeeded"),
+    ],
+)
+def test_the_sentence_tells_how_and_why(run, words):
+    assert _outcome.sentence(run) == words
 
 
 @pytest.mark.parametrize("cause", _outcome.ADVICE)

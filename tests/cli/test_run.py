@@ -186,3 +186,33 @@ def test_dry_run_starts_nothing(cloud: Platform) -> None:
     assert "print 2" in ended.out
     assert "indigo" not in ended.out
     assert cloud.store.history("dry") == []
+
+
+def flow(cloud: Platform, name: str, **steps: str) -> str:
+    """Declare a flow of jobs, one after the other."""
+    names = list(steps)
+    after = [[], *([each] for each in names)]
+    listed = [{"name": step, "job": job, "after": waits} for (step, job), waits in zip(steps.items(), after, strict=False)]
+    cloud.put(cloud.jobs_table, {"job": name, "kind": "flow", "steps": listed, "concurrency": "forbid", "enabled": True})
+    return name
+
+
+def test_a_flow_prints_the_lines_of_its_steps_and_gives_the_code_of_the_one_that_failed_and_goes_on_from_there(
+    cloud: Platform,
+) -> None:
+    name = flow(cloud, "both", load=cloud.job("load", "print", "1"), send=cloud.job("send", "exit", "4"))
+    ended = cloud.call("run", name)
+    assert (ended.code, ended.lines) == (4, ["[load] line 0", "[send] leaving"])
+    assert "step send failed" in ended.err
+    cloud.job("send", "exit", "0")
+    again = cloud.call("run", name, "--from", cloud.newest(name)["run_id"])
+    assert (again.code, again.lines) == (0, ["[send] leaving"])
+    nothing = cloud.call("run", name, "--from", cloud.newest(name)["run_id"])
+    assert nothing.code == 125
+    assert "there is nothing to run again" in nothing.err
+
+
+def test_a_flow_takes_no_changes_and_a_job_no_from(cloud: Platform) -> None:
+    name = flow(cloud, "fixed", load=cloud.job("load", "print", "1"))
+    assert "is a flow" in cloud.call("run", name, "-e", "A=1").err
+    assert "is a job" in cloud.call("run", "load", "--from", "load-20261123T180000Z").err

@@ -22,6 +22,11 @@ class Cloud(Protocol):
         """The run record; CutShortError when there is none, as it was written before following began."""
         ...
 
+    @property
+    def store(self) -> Any:
+        """The tables, for the runs of a flow's steps."""
+        ...
+
     def batch_jobs(self, ids: list[str]) -> list[dict[str, Any]]:
         """Batch's description of each job it still knows, in the order asked."""
         ...
@@ -33,12 +38,20 @@ class Cloud(Protocol):
 
 @dataclass
 class Stream:
-    """One log stream and how far it is read. `index` is the child of an array job."""
+    """One log stream and how far it is read. `index` is the child of an array job, `step` that of a flow."""
 
     name: str
     attempt: int
     index: int | None = None
+    step: str | None = None
+    group: str = ""
     token: str | None = None
+
+    @property
+    def label(self) -> str:
+        """What stands in front of its lines where there are several at a time: "[3] ", "[load] ", "[load 3] "."""
+        parts = [str(part) for part in (self.step, self.index) if part is not None]
+        return f"[{' '.join(parts)}] " if parts else ""
 
 
 @dataclass(frozen=True)
@@ -50,11 +63,12 @@ class Line:
 
 @dataclass
 class Look:
-    """What is known of a run at one moment."""
+    """What is known of a run at one moment: its record, its Batch jobs, their children; of a flow the same of each step."""
 
     record: dict[str, Any]
     jobs: list[dict[str, Any]] = field(default_factory=list)
     children: list[dict[str, Any]] = field(default_factory=list)
+    steps: "list[Look]" = field(default_factory=list)
 
 
 def batch_ids(record: Mapping[str, Any]) -> list[str]:
@@ -78,16 +92,17 @@ def stream_names(job: Mapping[str, Any]) -> list[str]:
 
 
 def streams(look: Look) -> list[Stream]:
-    """Every stream of the run in the order to read them: by Batch job and attempt, the children of an array by index."""
+    """Every stream of the run in the order to read them: by step, by Batch job and attempt, the children of an array by index."""
+    step, group = look.record.get("step"), look.record.get("log_group", "")
     recorded = [attempt.get("log_stream") for attempt in look.record.get("attempt_details", [])] + [look.record.get("log_stream")]
     single = [name for job in look.jobs if not array_size(job) for name in stream_names(job)]
     # The record first: it knows attempts that Batch has forgotten after a week.
     names = list(dict.fromkeys(name for name in [*recorded, *single] if name))
-    found = [Stream(name, attempt) for attempt, name in enumerate(names, 1)]
+    found = [Stream(name, attempt, None, step, group) for attempt, name in enumerate(names, 1)]
     for child in look.children:
         index = int(child["jobId"].rpartition(":")[2])
-        found += [Stream(name, attempt, index) for attempt, name in enumerate(stream_names(child), 1)]
-    return found
+        found += [Stream(name, attempt, index, step, group) for attempt, name in enumerate(stream_names(child), 1)]
+    return found + [stream for each in look.steps for stream in streams(each)]
 
 
 def by_batch(look: Look) -> dict[str, Any] | None:
@@ -140,7 +155,7 @@ class Follower:
         self.job, self.run = job, run
         self._contact, self._emit, self._tell, self._wait, self._clock = contact, emit, tell, wait, clock
         self._poll, self._group, self._since, self._settle = poll, log_group, since, settle
-        self._streams: dict[tuple[int | None, str], Stream] = {}
+        self._streams: dict[str, Stream] = {}
         self._children: dict[str, dict[str, Any]] = {}
         self._status = ""
         self._no_logs = False
@@ -156,24 +171,37 @@ class Follower:
                 return end
             self._wait(self._poll)
 
+    @property
+    def known(self) -> bool:
+        """Whether any log stream of the run is known."""
+        return bool(self._streams)
+
     def once(self) -> None:
         """Emit the lines there are now."""
         self._read(self._look(quiet=True))
 
     def _look(self, *, quiet: bool = False) -> Look:
-        record = self._contact(lambda cloud: cloud.run(self.job, self.run))
-        ids = batch_ids(record)
-        jobs = self._contact(lambda cloud: cloud.batch_jobs(ids)) if ids else []
-        open_children = [child for child in child_ids(jobs) if self._children.get(child, {}).get("status") not in _BATCH_ENDED]
-        for child in self._contact(lambda cloud: cloud.batch_jobs(open_children)) if open_children else []:
-            self._children[child["jobId"]] = child
-        look = Look(record, jobs, list(self._children.values()))
+        look = self._part(self._contact(lambda cloud: cloud.run(self.job, self.run)))
+        record, jobs = look.record, look.jobs
         # The record follows the events of Batch; between two of them Batch knows more.
         status = record["status"] if _outcome.ended(record) or not jobs else jobs[-1].get("status", record["status"])
         if status != self._status and status not in _BATCH_ENDED and not quiet:
             self._status = status
             self._tell(f"{record['run_id']}: {status}")
         return look
+
+    def _part(self, record: dict[str, Any]) -> Look:
+        ids = batch_ids(record)
+        jobs = self._contact(lambda cloud: cloud.batch_jobs(ids)) if ids else []
+        names = child_ids(jobs)
+        still = [child for child in names if self._children.get(child, {}).get("status") not in _BATCH_ENDED]
+        for child in self._contact(lambda cloud: cloud.batch_jobs(still)) if still else []:
+            self._children[child["jobId"]] = child
+        children = [self._children[child] for child in names if child in self._children]
+        # A step has no record before the steps in front of it are submitted; one that is carried over ran in another run.
+        ids = [step["run_id"] for step in record.get("steps", ()) if not step.get("carried")]
+        steps = [found for run_id in ids if (found := self._contact(lambda cloud, run_id=run_id: cloud.store.get(run_id)))]
+        return Look(record, jobs, children, [self._part(step) for step in steps])
 
     def _end(self, look: Look) -> dict[str, Any] | None:
         if _outcome.ended(look.record):
@@ -192,14 +220,16 @@ class Follower:
 
     def _read(self, look: Look) -> int:
         for stream in streams(look):
-            self._streams.setdefault((stream.index, stream.name), stream)
+            self._streams.setdefault(stream.name, stream)
         return sum(self._read_stream(stream) for stream in self._streams.values())
 
     def _read_stream(self, stream: Stream) -> int:
         count = 0
         while not self._no_logs:
             try:
-                events, token = self._contact(lambda cloud: cloud.page(self._group, stream.name, stream.token, self._since))
+                events, token = self._contact(
+                    lambda cloud: cloud.page(stream.group or self._group, stream.name, stream.token, self._since)
+                )
             except Exception as error:
                 if isinstance(error, _contact.LostContactError) or not _contact.code_of(error):
                     raise

@@ -30,17 +30,17 @@ def exit_code(run: Mapping[str, Any]) -> int:
 def sentence(run: Mapping[str, Any]) -> str:
     """One line: how the run ended."""
     status, reason = run.get("status", "UNKNOWN"), run.get("reason") or ""
-    code = run.get("exit_code")
-    head = {
-        "SUCCEEDED": "succeeded",
-        "SKIPPED": "skipped",
-        "STOPPED": "stopped",
-        "FAILED": "timed out" if run.get("cause") == "timeout" else f"exit code {int(code)}" if code else "did not run to an end",
-    }.get(status, status)
-    array = run.get("array")
-    if array and array.get("failed"):
-        head = f"{head}, {int(array['failed'])} of {int(array['size'])} children failed"
+    head = {"SUCCEEDED": "succeeded", "SKIPPED": "skipped", "STOPPED": "stopped", "FAILED": _failure(run)}.get(status, status)
     return f"{head}: {reason}" if reason and status != "SUCCEEDED" else head
+
+
+def _failure(run: Mapping[str, Any]) -> str:
+    if run.get("cause") == "timeout":
+        return "timed out"
+    if code := run.get("exit_code"):
+        return f"exit code {int(code)}"
+    # The parent of an array and a flow have no exit code of their own.
+    return "failed" if run.get("cause") == "application" else "did not run to an end"
 
 
 # cause -> what it means in words, and what to do next. The keys are the causes of the run record.
@@ -70,6 +70,10 @@ ADVICE: dict[str, tuple[str, str]] = {
     "disabled": ("the job is disabled", "transload enable {job}"),
     "replaced": ("a newer run took its place", "transload history {job}"),
     "submit": ("AWS Batch did not accept it", "transload verify {job}"),
+    "dependency": (
+        "a step before it did not succeed",
+        "transload why {flow_run_id}; run the flow again from that step with --from",
+    ),
 }
 
 
@@ -81,6 +85,7 @@ def advice(run: Mapping[str, Any], memory_mib: int | None = None) -> tuple[str, 
     names = {
         "job": run.get("job", "JOB"),
         "run_id": run.get("run_id", "RUN"),
+        "flow_run_id": run.get("flow_run_id", "FLOW"),
         "yielded_to": run.get("yielded_to") or "the other run",
         "more_memory": 2 * memory_mib if memory_mib else "MIB",
     }

@@ -36,7 +36,7 @@ class Printer:
 
     def __call__(self, lines: list[Line]) -> None:
         for line in lines:
-            if line.stream.index is None and line.stream.attempt != self._attempt:
+            if not line.stream.label and line.stream.attempt != self._attempt:
                 self._attempt = line.stream.attempt
                 tell(f"attempt {self._attempt}")
             if self._pattern is None or self._pattern.search(line.message):
@@ -66,10 +66,10 @@ class Printer:
         message, stream = line.message.rstrip("\n"), line.stream
         at = datetime.fromtimestamp(line.timestamp / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
         if self._as_json:
-            index = {} if stream.index is None else {"index": stream.index}
-            return json.dumps({"timestamp": at, "attempt": stream.attempt, **index, "message": message}, ensure_ascii=False)
-        head = "" if stream.index is None else f"[{stream.index}] "
-        return f"{at} {head}{message}" if self._timestamps else f"{head}{message}"
+            where = {"step": stream.step, "index": stream.index}
+            known = {name: value for name, value in where.items() if value is not None}
+            return json.dumps({"timestamp": at, "attempt": stream.attempt, **known, "message": message}, ensure_ascii=False)
+        return f"{f'{at} ' if self._timestamps else ''}{stream.label}{message}"
 
 
 def following(function: Callable[..., Any]) -> Callable[..., Any]:

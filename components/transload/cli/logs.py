@@ -59,6 +59,8 @@ def command(
             if follow and record is runs[-1]:
                 return session.to_end(follower)
             session.once(follower)
+            if record.get("array") and not follower.known:
+                tell(f"AWS Batch forgets the children of an array after a week: look for {record['job']}/default/ in {group}")
             if not as_json and record is runs[-1] and not _outcome.ended(record):
                 tell(f"{record['run_id']} is {record['status']}; --follow goes on")
     return _outcome.OK

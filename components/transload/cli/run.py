@@ -26,6 +26,7 @@ Examples:
   transload run nightly-export -e DRY_RUN=1 --memory 8192 -- python export.py --day 2026-11-22
   transload run reindex --array 20
   transload run nightly-export --detach
+  transload run month-end --from month-end-20261101T000000Z
 
 \b
 Exit codes: the job's own, and
@@ -52,6 +53,7 @@ Exit codes: the job's own, and
     "--array", "array_size", type=click.IntRange(2, 10000), metavar="N", help="As an array of N children; lines begin with [index]."
 )
 @click.option("--timeout", metavar="TIME", help="Stop an attempt that runs longer: 90s, 15m, 2h. At least 60s.")
+@click.option("--from", "from_run", metavar="RUN", help="Run a flow again from the step that failed in this run of it.")
 @click.option("--detach", is_flag=True, help="Leave it running and print the run id.")
 @click.option("--dry-run", is_flag=True, help="Show what would be started.")
 @click.option("--json", "as_json", is_flag=True, help="With --detach or --dry-run: one JSON document.")
@@ -63,6 +65,7 @@ def command(
     command: tuple[str, ...],
     environment: tuple[str, ...],
     timeout: str | None,
+    from_run: str | None,
     detach: bool,
     dry_run: bool,
     as_json: bool,
@@ -87,18 +90,19 @@ def command(
         session = Session(cloud, signals, poll=poll, patience=patience)
         item = _start(session, lambda cloud: cloud.job(job))
         check_size(item, overrides)
+        check_flow(item, overrides, from_run)
         if dry_run:
             _show(item, overrides, as_json)
             return _outcome.OK
         run = times.by_hand(datetime.now(UTC))
-        accepted = _submit(session, {"job": job, "run": run, "overrides": overrides})
+        accepted = _submit(session, {"job": job, "run": run, "overrides": overrides, "from_run": from_run})
         if isinstance(accepted, int):
             return accepted
         if detach:
             _output.print_json(accepted) if as_json else click.echo(accepted["run_id"])
             # Skipped, refused, or faster than we looked.
             return session.ended(accepted) if _outcome.ended(accepted) else _outcome.OK
-        follower = session.follower(job, run, item["log_group"], Printer())
+        follower = session.follower(job, run, item.get("log_group", ""), Printer())
         return session.to_end(follower, stop=lambda cloud: cloud.stop(job, run))
 
 
@@ -135,6 +139,9 @@ def _submit(session: Session, event: dict[str, Any]) -> dict[str, Any] | int:
         return signal.exit_code
     except Problem:
         raise
+    except ValueError as error:
+        # Such as a run of a flow that there is nothing to go on with.
+        raise Problem(f"could not start: {error}", _outcome.NOT_STARTED) from error
     except Exception as error:
         raise Problem(f"could not start: {refusal(error)}", _outcome.NOT_STARTED) from error
 
@@ -171,12 +178,22 @@ def check_size(item: dict[str, Any], overrides: dict[str, Any]) -> None:
         raise click.UsageError(problem.replace("memory_mib", "--memory").replace("vcpu must", "--vcpu must"))
 
 
+def check_flow(item: dict[str, Any], overrides: dict[str, Any], from_run: str | None) -> None:
+    """A flow runs its steps as they are declared; only a flow can be run from a step on."""
+    if item.get("kind") != "flow" and from_run:
+        raise click.UsageError(f"--from is for flows, {item['job']} is a job: run it again as it is")
+    if item.get("kind") == "flow" and overrides:
+        names = ", ".join(overrides).replace("_", " ")
+        raise click.UsageError(f"{item['job']} is a flow, its steps run as they are declared: leave out {names}")
+
+
 def _show(item: dict[str, Any], overrides: dict[str, Any], as_json: bool) -> None:
     """What would be started, the environment by its names alone."""
     shown = {
         "job": item["job"],
-        "definition": item["definition"],
-        "queue": item["queue"],
+        "definition": item.get("definition"),
+        "queue": item.get("queue"),
+        "steps": [step["name"] for step in item.get("steps", ())],
         "image": item.get("image"),
         "command": overrides.get("command", item.get("command")),
         "environment": sorted(overrides.get("environment", {})),

@@ -8,6 +8,7 @@ import click
 
 from transload.cli import _follow, _names, _outcome, _output, _when
 from transload.cli._aws import Cloud, as_json, placed
+from transload.conductor import reasons
 
 _TRIGGERS = {
     "schedule": "by its schedule",
@@ -36,6 +37,7 @@ def command(cloud: Cloud, target: str, run: str | None, as_json: bool) -> None:
     record = _names.find_run(cloud, target, run)
     job = cloud.store.job(record["job"]) or {}
     live = [] if _outcome.ended(record) else cloud.batch_jobs(_follow.batch_ids(record))
+    children = _children(cloud, record)
     meaning, step = _outcome.advice(record, _memory(record, job))
     urls = links(record, cloud.session.region_name)
     if as_json:
@@ -49,7 +51,9 @@ def command(cloud: Cloud, target: str, run: str | None, as_json: bool) -> None:
             ("started", [_started(record, job)]),
             ("took", [_when.length(_when.took(record))]),
             ("attempts", attempts(record)),
-            ("array", [_array(record)]),
+            ("array", [_array(record), *children]),
+            ("steps", [_step(step, cloud.store.get(step["run_id"])) for step in record.get("steps", ())]),
+            ("flow", [f"step {record['step']} of {record['flow_run_id']}"] if record.get("flow_run_id") else []),
             ("waiting", _waiting(live)),
             ("capacity", [_capacity(record)]),
             ("size", [_size(record, job)]),
@@ -101,6 +105,26 @@ def _array(record: dict[str, Any]) -> str:
     return f"{array['size']} children, {array.get('succeeded', 0)} succeeded, {array.get('failed', 0)} failed" if array else ""
 
 
+def _children(cloud: Cloud, record: dict[str, Any]) -> list[str]:
+    """The first children of an array that failed, as long as AWS Batch knows them: a week."""
+    ids = _follow.batch_ids(record)
+    if not (record.get("array") or {}).get("failed") or not ids:
+        return []
+    names = [f"{ids[-1]}:{index}" for index in range(record["array"]["size"])]
+    failed = [reasons.read(child) for child in cloud.batch_jobs(names) if child["status"] == "FAILED"]
+    lines = [
+        f"[{child.index if child.index is not None else child.id.rpartition(':')[2]}] {reasons.outcome(child).reason}"
+        for child in failed
+    ]
+    return lines[:5] + ([f"and {len(lines) - 5} more"] if len(lines) > 5 else [])
+
+
+def _step(step: dict[str, Any], run: dict[str, Any] | None) -> _output.Cell:
+    said = _outcome.sentence(run) if run else "not begun"
+    note = ", carried over" if step.get("carried") else ""
+    return (f"{step['name']}: {said}{note} ({step['run_id']})", _output.STYLES.get(run["status"] if run else "", ""))
+
+
 def _waiting(live: list[dict[str, Any]]) -> list[str]:
     """What AWS Batch says of a run that does not start."""
     last = live[-1] if live else {}
@@ -120,11 +144,11 @@ def _capacity(record: dict[str, Any]) -> str:
 
 
 def _memory(record: dict[str, Any], job: dict[str, Any]) -> int | None:
-    return (record.get("overrides") or {}).get("memory_mib") or job.get("memory_mib")
+    return (record.get("overrides") or {}).get("memory_mib") or record.get("memory_mib") or job.get("memory_mib")
 
 
 def _size(record: dict[str, Any], job: dict[str, Any]) -> str:
-    vcpu, memory = (record.get("overrides") or {}).get("vcpu") or job.get("vcpu"), _memory(record, job)
+    vcpu, memory = (record.get("overrides") or {}).get("vcpu") or record.get("vcpu") or job.get("vcpu"), _memory(record, job)
     return f"{vcpu:g} vCPU, {memory} MiB" if vcpu and memory else ""
 
 
