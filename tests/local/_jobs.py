@@ -48,7 +48,6 @@ class JobCloud:
         environment = self.batch.create_compute_environment(
             computeEnvironmentName=f"ce-{name}",
             type="MANAGED",
-            state="ENABLED",
             computeResources={"type": kind, "maxvCpus": vcpus, "subnets": [subnet], "securityGroupIds": [group]},
             serviceRole=self.execution_role,
         )["computeEnvironmentArn"]

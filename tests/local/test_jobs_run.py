@@ -336,3 +336,17 @@ def test_no_process_outlives_a_server_that_is_killed(tmp_path: Path) -> None:
         assert server is not None
         server.kill()
     assert not any(psutil.pid_exists(pid) and psutil.Process(pid).status() != "zombie" for pid in pids)
+
+
+def test_an_environment_is_enabled_unless_it_says_otherwise_and_a_disabled_one_starts_nothing(jobs: JobCloud) -> None:
+    queue = jobs.queue("FARGATE", "paused")
+    environment = jobs.batch.describe_compute_environments(computeEnvironments=["ce-paused"])["computeEnvironments"][0]
+    assert environment["state"] == "ENABLED"
+    jobs.batch.update_compute_environment(computeEnvironment="ce-paused", state="DISABLED")
+    definition = jobs.define("ok", jobs.image("ok", ""))
+    job_id = jobs.submit(definition, queue="paused")
+    assert jobs.describe(job_id)["status"] == "RUNNABLE"
+    jobs.batch.terminate_job(jobId=job_id, reason="end")
+    jobs.batch.update_job_queue(jobQueue=queue, state="DISABLED")
+    with pytest.raises(jobs.batch.exceptions.ClientException, match="it is DISABLED"):
+        jobs.submit(definition, queue="paused")

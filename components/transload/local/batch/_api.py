@@ -61,10 +61,17 @@ def replace(placement: Placement) -> None:
         self._jobs.clear()
         reset_backend(self)
 
+    def create_compute_environment(self: Any, **given: Any) -> Any:
+        # Left out it is ENABLED (AWS Batch API reference, CreateComputeEnvironment); moto keeps None.
+        return create_environment(self, **{**given, "state": given.get("state") or "ENABLED"})
+
     delete_queue, reset_backend = BatchResponse.deletejobqueue, BatchBackend.reset
+    kept: Any = BatchBackend
+    create_environment = kept.create_compute_environment
     for answer in (submitjob, describejobs, listjobs, canceljob, terminatejob, deletejobqueue, registerjobdefinition):
         setattr(BatchResponse, answer.__name__, answer)
-    BatchBackend.reset = reset
+    kept.reset = reset
+    kept.create_compute_environment = create_compute_environment
 
 
 def replaced() -> bool:

@@ -124,8 +124,7 @@ class Placement:
     def _room_for(self, job: Job) -> Any:
         for environment in job.queue.environments:
             limit = float(environment.compute_resources.get("maxvCpus", 0))
-            # The state may be left out, and is ENABLED then (AWS Batch API reference, CreateComputeEnvironment).
-            if environment.state != "DISABLED" and self._used.get(environment.arn, 0) + job.container.vcpu <= limit:
+            if environment.state == "ENABLED" and self._used.get(environment.arn, 0) + job.container.vcpu <= limit:
                 return environment
         return None
 
