@@ -118,6 +118,16 @@ def test_the_children_have_the_same_aliases(recording):
             assert [dict(alias) for alias in one.options.aliases] == golden["aliases"], one.urn
 
 
+def test_a_preview_has_the_same_children_and_knows_no_ids():
+    planned = run_program(program, project="proj", stack="dev", preview=True)
+
+    assert {one.urn for one in planned.resources} == {one["urn"] for one in GOLDEN["resources"]}
+    assert planned.findings == ()
+    subnet = planned.one("aws:ec2/subnet:Subnet", "legacy2-private-1")
+    assert (subnet.id, subnet.inputs["cidrBlock"], subnet.unknown_paths) == ("", "10.0.0.0/18", ("vpcId",))
+    assert "containerDefinitions" in planned.one("aws:ecs/taskDefinition:TaskDefinition", "svc").unknown_paths
+
+
 def test_the_family_of_a_task_definition_is_the_hash_that_awsx_makes(recording):
     golden = next(one for one in GOLDEN["resources"] if one["name"] == "td" and "family" in one["inputs"])
 

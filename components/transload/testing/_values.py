@@ -145,6 +145,15 @@ def plain(value: Any) -> Any:
     return [plain(item) for item in value] if isinstance(value, list) else value
 
 
+def has_unknown(value: Any) -> bool:
+    """Whether something in it only exists after its resource does."""
+    if isinstance(value, dict):
+        return any(has_unknown(item) for item in value.values())
+    if isinstance(value, list):
+        return any(has_unknown(item) for item in value)
+    return value is UNKNOWN
+
+
 def sources(value: Any) -> set[str]:
     """The URNs that a value came from, at any depth."""
     if isinstance(value, Dependent):

@@ -3,9 +3,10 @@
 from dataclasses import dataclass
 from typing import Any
 
+from pulumi.runtime import rpc
 from pulumi.runtime.proto import alias_pb2, resource_pb2
 
-from transload.testing._values import Dependent, Reference, from_struct, sources, to_struct
+from transload.testing._values import UNKNOWN, Dependent, Reference, from_struct, sources, to_struct
 
 
 @dataclass(frozen=True)
@@ -22,9 +23,10 @@ class Child:
         return Dependent(Reference(self.urn, self.id), frozenset([self.urn]))
 
     def out(self, name: str) -> Dependent:
-        """One of its outputs (or `id`), to be an input of a sibling."""
+        """One of its outputs (or `id`), to be an input of a sibling. In a preview it has no id yet, and no outputs."""
         value = self.id if name == "id" else self.outputs.get(name)
-        return Dependent(value, frozenset([self.urn]))
+        planned = not self.id or self.id == rpc.UNKNOWN
+        return Dependent(UNKNOWN if planned and not value else value, frozenset([self.urn]))
 
 
 class Children:

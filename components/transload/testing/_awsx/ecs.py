@@ -6,7 +6,7 @@ from typing import Any
 
 from transload.testing._awsx.children import Child, Children
 from transload.testing._schema import schema
-from transload.testing._values import Dependent, Reference
+from transload.testing._values import UNKNOWN, Dependent, Reference, has_unknown
 
 _SERVICE = "aws:ecs/service:Service"
 _TASK = "aws:ecs/taskDefinition:TaskDefinition"
@@ -84,11 +84,10 @@ def _task_definition(children: Children, name: str, args: dict[str, Any], key: s
     execution_role, execution_arn = _role(children, f"{name}-execution", args.get("executionRole") or {}, [_EXECUTION_POLICY])
 
     defined = [_definition(children, container_name, one, options) for container_name, one in sorted(containers.items())]
-    text = json.dumps(defined, separators=(",", ":"), ensure_ascii=False)
+    text = UNKNOWN if has_unknown(defined) else json.dumps(defined, separators=(",", ":"), ensure_ascii=False)
     sources = frozenset([group.urn]) if group and options else frozenset()
     shown = given(wire, text)
     size = _size(defined)
-    digest = hashlib.sha1(f"{children.monitor.stack}{text}".encode()).hexdigest()[:8]  # noqa: S324 a name, as awsx makes it
     known = schema(_TASK)
     rest = {one: given(one, value) for one, value in args.items() if known and one in known.inputs}
     task = children.make(
@@ -102,7 +101,7 @@ def _task_definition(children: Children, name: str, args: dict[str, Any], key: s
             "networkMode": "awsvpc",
             "taskRoleArn": task_arn,
             "executionRoleArn": execution_arn,
-            "family": given("family", args.get("family")) or Dependent(f"{name}-{digest}", shown.urns | sources),
+            "family": given("family", args.get("family")) or Dependent(_family(children, name, text), shown.urns | sources),
             "containerDefinitions": Dependent(text, shown.urns | sources, shown.secret),
         },
     )
@@ -114,6 +113,13 @@ def _task_definition(children: Children, name: str, args: dict[str, Any], key: s
         "executionRole": execution_role,
         "loadBalancers": balancers,
     }
+
+
+def _family(children: Children, name: str, definitions: Any) -> Any:
+    if definitions is UNKNOWN:
+        return UNKNOWN
+    digest = hashlib.sha1(f"{children.monitor.stack}{definitions}".encode()).hexdigest()  # noqa: S324 a name, as awsx makes it
+    return f"{name}-{digest[:8]}"
 
 
 def _passed(children: Children, token: str, inputs: dict[str, Any]) -> dict[str, Any]:
@@ -128,7 +134,7 @@ def _containers(name: str, args: dict[str, Any]) -> dict[str, dict[str, Any]]:
     return several or {one.get("name") or "container": one} if one else several or {}
 
 
-def _log_group(children: Children, name: str, wanted: dict[str, Any]) -> tuple[Child | None, dict[str, str] | None]:
+def _log_group(children: Children, name: str, wanted: dict[str, Any]) -> tuple[Child | None, dict[str, Any] | None]:
     """The log group, and the options with which containers log to it."""
     if wanted.get("skip"):
         return None, None
@@ -138,7 +144,7 @@ def _log_group(children: Children, name: str, wanted: dict[str, Any]) -> tuple[C
         group, region = (parts[6], parts[3]) if len(parts) > 6 else (existing.get("name"), existing.get("region"))
         return None, {"awslogs-group": str(group), "awslogs-region": str(region or _region(children))}
     made = children.make("aws:cloudwatch/logGroup:LogGroup", name, dict(wanted.get("args") or {}))
-    return made, {"awslogs-group": made.outputs["name"], "awslogs-region": _region(children)}
+    return made, {"awslogs-group": made.out("name").value, "awslogs-region": _region(children)}
 
 
 def _region(children: Children) -> str:
@@ -162,7 +168,7 @@ def _role(children: Children, name: str, wanted: dict[str, Any], policies: list[
     return role, role.out("arn")
 
 
-def _definition(children: Children, name: str, given: dict[str, Any], options: dict[str, str] | None) -> dict[str, Any]:
+def _definition(children: Children, name: str, given: dict[str, Any], options: dict[str, Any] | None) -> dict[str, Any]:
     """A container as ECS takes it."""
     defined = {**given}
     if given.get("portMappings") is not None:
@@ -196,8 +202,8 @@ def _load_balancers(children: Children, containers: dict[str, dict[str, Any]]) -
     for name, container in containers.items():
         for mapping in container.get("portMappings") or []:
             target = _target(children, mapping)
-            if target.get("arn") and target.get("port"):
-                found.append({"containerName": name, "containerPort": target["port"], "targetGroupArn": target["arn"]})
+            if target.get("port"):
+                found.append({"containerName": name, "containerPort": target["port"], "targetGroupArn": target.get("arn", UNKNOWN)})
     return found
 
 

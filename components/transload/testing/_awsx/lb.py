@@ -3,7 +3,7 @@
 from typing import Any
 
 from transload.testing._awsx.children import Child, Children
-from transload.testing._values import Dependent, Reference
+from transload.testing._values import UNKNOWN, Dependent, Reference, Unknown, has_unknown
 
 _ANYWHERE = {"cidrBlocks": ["0.0.0.0/0"], "ipv6CidrBlocks": ["::/0"]}
 _OPEN = {
@@ -60,12 +60,15 @@ def _placed(children: Children, name: str, inputs: dict[str, Any]) -> tuple[Any,
         )
         raise ValueError(f"{children.request.type} '{name}': {what}")
     key = given[0]
-    if key == "subnets":
-        ids = [one.id if isinstance(one, Reference) else one for one in inputs[key]]
-    else:
-        ids = inputs[key] if key == "subnetIds" else [one.get("subnetId") for one in inputs[key]]
-    vpc = children.given(key, children.monitor.vpc_of_subnet(ids[0]))
-    return (None if key == "subnetMappings" else children.given(key, ids)), vpc
+    ids = inputs[key] if isinstance(inputs[key], Unknown) else [_subnet_id(one) for one in inputs[key]]
+    vpc = UNKNOWN if has_unknown(ids) else children.monitor.vpc_of_subnet(ids[0])
+    return (None if key == "subnetMappings" else children.given(key, ids)), children.given(key, vpc)
+
+
+def _subnet_id(given: Any) -> Any:
+    if isinstance(given, Reference):
+        return given.id or UNKNOWN
+    return given.get("subnetId") if isinstance(given, dict) else given
 
 
 def _security_group(children: Children, name: str, inputs: dict[str, Any], vpc: Any) -> Child | None:
