@@ -257,6 +257,28 @@ def test_transforms_run_in_the_engines_order_and_their_result_is_what_is_recorde
     assert orders.options.protect is True
 
 
+def test_transforms_of_provider_functions_run(record):
+    def transform(args: pulumi.InvokeTransformArgs):
+        return pulumi.InvokeTransformResult({**args.args, "region": "us-east-1"}, args.opts)
+
+    def program():
+        pulumi.runtime.register_invoke_transform(transform)
+        pulumi.export("region", aws.get_region_output().region)
+
+    assert record(program).exports == {"region": "us-east-1"}
+
+
+def test_an_error_in_a_transform_ends_the_run():
+    def transform(args: pulumi.ResourceTransformArgs):
+        raise ValueError("not like this")
+
+    def program():
+        aws.sqs.Queue("orders", opts=pulumi.ResourceOptions(transforms=[transform]))
+
+    with pytest.raises(RuntimeError, match=r"^a transform of aws:sqs/queue:Queue 'orders' failed: .*not like this"):
+        run_program(program)
+
+
 def test_assets_are_recorded_as_assets(record, tmp_path):
     def program():
         code = pulumi.AssetArchive({"a.py": pulumi.StringAsset("print(1)"), "b.py": pulumi.FileAsset(str(tmp_path / "b.py"))})

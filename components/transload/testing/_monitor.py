@@ -287,7 +287,8 @@ class Monitor:
         return _returned(provider_pb2.CallResponse, to_struct(self._invoked(request)))
 
     def _invoked(self, request: Any) -> dict[str, Any]:
-        args = from_struct(request.args).values
+        given = self.transforms.apply_to_invoke(request) if self.transforms.for_invokes else request.args
+        args = from_struct(given).values
         result = self._invoke(request.tok, args)
         with self._lock:
             self._invokes.append(Invoke(request.tok, args, result, request.provider))

@@ -76,7 +76,7 @@ def _run(
             )
         )
         pulumi.runtime.set_all_config(dict(config or {}), list(secrets))
-        with _loop(_executor(threads)) as loop, Watchdog(loop, timeout, monitor) as watchdog:
+        with _loop(_executor(threads, monitor)) as loop, Watchdog(loop, timeout, monitor) as watchdog:
             watchdog.run(run_in_stack(program))
 
     try:
@@ -130,8 +130,8 @@ def _cancel_rest(loop: asyncio.AbstractEventLoop) -> None:
         loop.run_until_complete(asyncio.gather(*rest, return_exceptions=True))
 
 
-def _executor(threads: int) -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(threads, thread_name_prefix="pulumi") if threads else _Inline()
+def _executor(threads: int, monitor: Any) -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(threads, thread_name_prefix="pulumi") if threads else _Inline(monitor)
 
 
 class _Inline(ThreadPoolExecutor):
@@ -141,11 +141,13 @@ class _Inline(ThreadPoolExecutor):
     must be free to answer.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, monitor: Any) -> None:
         super().__init__(8, thread_name_prefix="pulumi")
+        self._monitor = monitor
 
     def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
-        if settings.SETTINGS.callbacks is not None:
+        # The setting is seen in the context that registered the transform alone, the monitor knows them from all contexts.
+        if settings.SETTINGS.callbacks is not None or self._monitor.transforms:
             return super().submit(fn, *args, **kwargs)
         future: Future[Any] = Future()
         try:

@@ -18,6 +18,10 @@ class Transforms:
         self._parents: dict[str, str] = {}
         self._channels: dict[str, Any] = {}
 
+    def __bool__(self) -> bool:
+        """Whether the program has registered any."""
+        return bool(self._own or self.for_stack or self.for_invokes)
+
     def apply(self, urn: str, request: Any) -> Any:
         """The request as the transforms leave it."""
         self._parents[urn] = request.parent
@@ -34,6 +38,14 @@ class Transforms:
                 message.options.CopyFrom(answer.options)
         return _merged(request, message)
 
+    def apply_to_invoke(self, request: Any) -> Any:
+        """The arguments of a provider function as the stack's invoke transforms leave them."""
+        message = resource_pb2.TransformInvokeRequest(token=request.tok, args=request.args)
+        for callback in self.for_invokes:
+            answer = self._answer(callback, message.SerializeToString(), request.tok)
+            message.args.CopyFrom(resource_pb2.TransformInvokeResponse.FromString(answer).args)
+        return message.args
+
     def _callbacks(self, urn: str, request: Any) -> list[Any]:
         if request.type == STACK_TYPE or not (self._own or self.for_stack):
             return []
@@ -44,16 +56,19 @@ class Transforms:
         return found + self.for_stack
 
     def _call(self, callback: Any, message: Any) -> Any:
+        answer = self._answer(callback, message.SerializeToString(), f"{message.type} '{message.name}'")
+        return resource_pb2.TransformResponse.FromString(answer)
+
+    def _answer(self, callback: Any, request: bytes, what: str) -> bytes:
         channel = self._channels.get(callback.target)
         if channel is None:
             channel = self._channels[callback.target] = grpc.insecure_channel(callback.target)
-        call = callback_pb2.CallbackInvokeRequest(token=callback.token, request=message.SerializeToString())
         try:
-            answer = callback_pb2_grpc.CallbacksStub(channel).Invoke(call)
+            call = callback_pb2.CallbackInvokeRequest(token=callback.token, request=request)
+            return callback_pb2_grpc.CallbacksStub(channel).Invoke(call).response
         except grpc.RpcError as error:
             details = getattr(error, "details", str)()
-            raise RuntimeError(f"a transform of {message.type} '{message.name}' failed: {details}") from None
-        return resource_pb2.TransformResponse.FromString(answer.response)
+            raise RuntimeError(f"a transform of {what} failed: {details}") from None
 
     def close(self) -> None:
         """Give the connections back."""
