@@ -73,7 +73,7 @@ class Cluster:
     def declare(self, name: str, /, **facts: Any) -> None:
         self.dynamodb.put_item(TableName=self.jobs_table, Item=serialize({"job": name, **facts}))
 
-    def job(self, name: str = "nightly", **facts: Any) -> None:
+    def job(self, name: str = "nightly", /, **facts: Any) -> None:
         usual: dict[str, Any] = {
             "definition": f"arn:aws:batch:eu-west-1:123456789012:job-definition/c-{name}",
             "definition_name": f"c-{name}",
@@ -97,13 +97,13 @@ class Cluster:
     def later(self, **span: float) -> None:
         self.time += timedelta(**span)
 
-    def schedule(self, name: str = "nightly", at: datetime = START, **event: Any) -> dict[str, Any]:
+    def schedule(self, name: str = "nightly", /, at: datetime = START, **event: Any) -> dict[str, Any]:
         """What EventBridge Scheduler delivers."""
         return submit.submit(
             self.conductor, {"job": name, "scheduled_for": at.strftime("%Y-%m-%dT%H:%M:%SZ"), "trigger": "schedule", **event}
         )
 
-    def run(self, name: str = "nightly", **event: Any) -> dict[str, Any]:
+    def run(self, name: str = "nightly", /, **event: Any) -> dict[str, Any]:
         """What a person asks for."""
         return submit.submit(self.conductor, {"job": name, "trigger": "person", "triggered_by": "ana", **event})
 

@@ -15,14 +15,14 @@ class Gate:
     """Counts the writes of these boto3 clients. `at(n, moment, action)` runs `action(operation)` once, before or after the n-th."""
 
     def __init__(self, clients: Mapping[str, Any]):
-        self._armed: tuple[int, str, Callable[[str], None]] | None = None
+        self._armed: tuple[int, str, Callable[[str], object]] | None = None
         self._count = 0
         for client in {id(client): client for client in clients.values()}.values():
             client.meta.events.register("before-call", self._before)
             client.meta.events.register("after-call", self._after)
 
     @contextmanager
-    def at(self, number: int, moment: str, action: Callable[[str], None]) -> Generator[None]:
+    def at(self, number: int, moment: str, action: Callable[[str], object]) -> Generator[None]:
         self._armed, self._count = (number, moment, action), 0
         try:
             yield
