@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pulumi
+
 from transload._errors import Problem
 from transload.local._builder import Builder
 from transload.local._cloud import Cloud
@@ -44,11 +46,13 @@ def build(
     secrets: Collection[str] = (),
     stack_references: Mapping[str, Mapping[str, Any]] | None = None,
     threads: int = _THREADS,
+    on_read: Callable[[], None] = lambda: None,
     on_created: Callable[[str, str], None] = lambda token, name: None,
 ) -> Built:
     """Create in a running `cloud` everything that `program` (a function, or the folder of a project) registers.
 
-    The options are those of `transload.testing.run_program`. Errors are `Problem`, one line that names resource and source line.
+    The options are those of `transload.testing.run_program`; `on_read` is called when the program has declared all it has, before
+    the first resource is made. Errors are `Problem`, one line that names resource and source line.
     """
     begun = time.monotonic()
     try:
@@ -73,10 +77,16 @@ def build(
         account=cloud.state.account,
         region=region,
     )
+
+    def read() -> Any:
+        declared = body()
+        on_read()
+        return declared
+
     try:
         with around:
             _program.run(
-                body,
+                read,
                 monitor,
                 config=settings.values,
                 secrets=settings.secrets,
@@ -93,7 +103,6 @@ def _problem(builder: Builder, error: Exception) -> Problem:
     """The error of a run as one line. What a driver met comes first: the rest of the run fails because of it."""
     first = builder.failed or error
     place = next((note.removeprefix("at ") for note in getattr(error, "__notes__", ()) if note.startswith("at ")), "")
-    words = (
-        str(first) if isinstance(first, Problem | ValueError | LookupError | TimeoutError) else f"{type(first).__name__}: {first}"
-    )
+    plain = isinstance(first, Problem | pulumi.RunError | ValueError | LookupError | TimeoutError)
+    words = str(first) if plain else f"{type(first).__name__}: {first}"
     return Problem(f"{words} ({place})" if place and place not in words else words)

@@ -41,8 +41,9 @@ def up(
             # The emulators start on another core while this one reads Pulumi. Their ports listen: nobody has to wait for them.
             from transload.local._build import Built, build
 
-            on_step(f"moto on {cloud.endpoints['']}, ministack on {cloud.endpoints['s3']}")
-            built = build(cloud, project_dir, stack=stack, on_created=on_created)
+            # Said once the program is read: a mistake in it is told in one line, and nothing else.
+            where = f"moto on {cloud.endpoints['']}, ministack on {cloud.endpoints['s3']}"
+            built = build(cloud, project_dir, stack=stack, on_read=lambda: on_step(where), on_created=on_created)
             cloud.wait_ready()
             seconds = round(time.monotonic() - begun, 2)
             done = replace(
