@@ -185,7 +185,7 @@ class Follower:
         record, jobs = look.record, look.jobs
         # The record follows the events of Batch; between two of them Batch knows more.
         status = record["status"] if _outcome.ended(record) or not jobs else jobs[-1].get("status", record["status"])
-        if status != self._status and status not in _BATCH_ENDED and not quiet:
+        if status != self._status and status not in _outcome.TERMINAL and not quiet:
             self._status = status
             self._tell(f"{record['run_id']}: {status}")
         return look

@@ -28,7 +28,7 @@ def command(cloud: Cloud, job: str, until: str | None, why: str | None, dry_run:
     Each run that was due stands in the history as SKIPPED. The schedule and the program stay as they are, so the next
     deployment does not undo this.
     """
-    item, now = cloud.job(job), datetime.now(UTC)
+    item, now = cloud.job(job), datetime.now(UTC).replace(microsecond=0)
     zone = item.get("timezone") or "UTC"
     end = _when.moment(until, now, ahead=True, zone=zone) if until else None
     if end and end <= now:

@@ -195,7 +195,7 @@ def _show(item: dict[str, Any], overrides: dict[str, Any], as_json: bool) -> Non
         "queue": item.get("queue"),
         "steps": [step["name"] for step in item.get("steps", ())],
         "image": item.get("image"),
-        "command": overrides.get("command", item.get("command")),
+        "command": overrides.get("command") or item.get("command") or "the image's own",
         "environment": sorted(overrides.get("environment", {})),
         "vcpu": overrides.get("vcpu", item.get("vcpu")),
         "memory_mib": overrides.get("memory_mib", item.get("memory_mib")),

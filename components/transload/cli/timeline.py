@@ -131,7 +131,7 @@ def _show(day: Day, zone: str) -> None:
 def hours(columns: int) -> str:
     """The scale: every third hour."""
     width = columns // 24
-    return "".join(f"{hour:02}".ljust(3 * width) for hour in range(0, 24, 3))
+    return "".join(f"{hour:02}".ljust(3 * width) for hour in range(0, 24, 3)).rstrip()
 
 
 def _edges(day: Day, columns: int) -> list[datetime]:
