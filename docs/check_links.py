@@ -38,7 +38,9 @@ def dead(page: Path, target: str) -> bool:
 
 
 def main() -> int:
-    listed = subprocess.run(["git", "ls-files", "-co", "--exclude-standard", "*.md"], cwd=ROOT, capture_output=True, text=True, check=True)
+    listed = subprocess.run(
+        ["git", "ls-files", "-co", "--exclude-standard", "*.md"], cwd=ROOT, capture_output=True, text=True, check=True
+    )
     pages = [ROOT / name for name in listed.stdout.splitlines() if (ROOT / name).exists()]
     problems = [
         f"{page.relative_to(ROOT)}:{line}: dead link {target}"
