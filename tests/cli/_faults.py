@@ -5,7 +5,7 @@ import socket
 import subprocess
 import sys
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -44,7 +44,7 @@ class Fault:
 
 
 @contextmanager
-def fault(upstream: str, log: Path) -> Iterator[Fault]:
+def fault(upstream: str, log: Path) -> Generator[Fault]:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]

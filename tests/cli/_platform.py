@@ -9,7 +9,7 @@ import subprocess
 import sys
 import threading
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -72,14 +72,12 @@ class Running:
     """A command that runs. Its output is read all the time, so that it never waits for us."""
 
     process: subprocess.Popen[str]
-    read: bool = True
     out: list[str] = field(default_factory=list)
     err: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         pipes = ((self.process.stdout, self.out), (self.process.stderr, self.err))
-        threads = [threading.Thread(target=lambda pipe, lines: lines.extend(pipe), args=each, daemon=True) for each in pipes]
-        self.threads = threads if self.read else []
+        self.threads = [threading.Thread(target=lambda pipe, lines: lines.extend(pipe), args=each, daemon=True) for each in pipes]
         for thread in self.threads:
             thread.start()
 
@@ -193,15 +191,17 @@ class Platform(Cluster):
             "TRANSLOAD_POLL": "0.1",
         }
 
-    def start(self, *arguments: str, read: bool = True, **environment: str) -> Running:
-        process = subprocess.Popen(
+    def process(self, *arguments: str, **environment: str) -> subprocess.Popen[str]:
+        return subprocess.Popen(
             [*TRANSLOAD, *arguments],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
             env={**self.environment, **environment},
         )
-        return Running(process, read)
+
+    def start(self, *arguments: str, **environment: str) -> Running:
+        return Running(self.process(*arguments, **environment))
 
     def call(self, *arguments: str, **environment: str) -> Ended:
         return self.start(*arguments, **environment).ended()
@@ -215,6 +215,6 @@ class Platform(Cluster):
 
 
 @contextmanager
-def platform(folder: Path) -> Iterator[Platform]:
+def platform(folder: Path) -> Generator[Platform]:
     with started(folder) as cloud:
         yield Platform(cloud)

@@ -167,8 +167,7 @@ def test_the_environment_of_a_person_reaches_the_job_and_its_values_are_stored_n
 
 
 def test_a_reader_that_goes_away_changes_no_exit_code(cloud: Platform) -> None:
-    running = cloud.start("run", cloud.job("chatty", "hang"), read=False)
-    process = running.process
+    process = cloud.process("run", cloud.job("chatty", "hang"))
     assert process.stdout is not None
     assert process.stderr is not None
     assert process.stdout.readline() == "ready\n"
