@@ -40,7 +40,7 @@ def problem_with_columns(columns: Sequence[tuple[str, str]]) -> str | None:
 
 
 def _problem_with_name(name: str, seen: set[str]) -> str | None:
-    if not isinstance(name, str) or not re.fullmatch(r"[a-z_][a-z0-9_]{0,254}", name):
+    if not re.fullmatch(r"[a-z_][a-z0-9_]{0,254}", name):
         return (
             "a name is lower-case letters, digits and underscores, no digit first (Athena folds the keys of a line to lower case)"
         )
@@ -53,8 +53,6 @@ def _problem_with_name(name: str, seen: set[str]) -> str | None:
 
 def problem_with_type(text: str) -> str | None:
     """Why `text` is no column type, or None."""
-    if not isinstance(text, str):
-        return f"a type is a text such as string, got {text!r}"
     tokens = _TOKEN.findall(text)
     if "".join(tokens) != re.sub(r"\s", "", text) or not tokens:
         return f"type {text!r} is not understood"

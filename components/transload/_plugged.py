@@ -44,6 +44,10 @@ class Plugged:
         """The same with further values, or others."""
         return Plugged(self._component, self.cluster, **{**self.values, **values})
 
+    def of_cluster(self, build: Callable[[Any], _T]) -> pulumi.Output[_T]:
+        """What `build` makes of the ref alone."""
+        return self.cluster.apply(lambda ref: self._named(lambda ref, _: build(ref), ref, {}))
+
     def apply(self, build: Callable[[Any, dict[str, Any]], _T]) -> pulumi.Output[_T]:
         """What `build` makes of the ref and the values. Its ValueErrors name the component."""
         if not self._lifted:
@@ -53,10 +57,15 @@ class Plugged:
         return known.apply(lambda lifted: self.cluster.apply(lambda ref: self._named(build, ref, {**self._plain, **lifted})))
 
     def _named(self, build: Callable[[Any, dict[str, Any]], _T], ref: Any, values: dict[str, Any]) -> _T:
+        named = f"{type(self._component).__name__} '{self._component._name}'"
+        if not isinstance(ref, Mapping):
+            raise ValueError(f"{named}: cluster must be a BatchCluster's ref, got {type(ref).__name__}")
         try:
             return build(ref, values)
+        except KeyError as missing:
+            raise ValueError(f"{named}: cluster must be a BatchCluster's ref, this one has no {missing}") from None
         except ValueError as error:
-            raise ValueError(f"{type(self._component).__name__} '{self._component._name}': {error}") from None
+            raise ValueError(f"{named}: {error}") from None
 
 
 def _is_plain(value: Any) -> bool:

@@ -96,8 +96,8 @@ def create_schedules(start: Start, plugged: Plugged, child: pulumi.ResourceOptio
             "schedule": "<aws.scheduler.schedule-arn>",
         }
     )
-    group = plugged.cluster.apply(lambda ref: ref["schedule_group"])
-    target: Any = plugged.cluster.apply(
+    group = plugged.of_cluster(lambda ref: ref["schedule_group"])
+    target: Any = plugged.of_cluster(
         lambda ref: {
             "arn": ref["submit_function_arn"],
             "role_arn": ref["scheduler_role_arn"],

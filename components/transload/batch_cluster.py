@@ -117,7 +117,7 @@ class BatchCluster(pulumi.ComponentResource):
 
     def __init__(self, name: str, args: BatchClusterArgs, opts: pulumi.ResourceOptions | None = None):
         super().__init__("transload:index:BatchCluster", name, {}, opts)
-        check_args(self, args, BatchClusterArgs)
+        args = check_args(self, args, BatchClusterArgs)
         cluster = self._cluster_name(name, args)
         capacity = self._capacity(args)
         alerts = self._alerts(args)

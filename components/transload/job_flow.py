@@ -70,7 +70,7 @@ class JobFlow(pulumi.ComponentResource):
 
     def __init__(self, name: str, args: JobFlowArgs, opts: pulumi.ResourceOptions | None = None):
         super().__init__("transload:index:JobFlow", name, {}, opts)
-        check_args(self, args, JobFlowArgs)
+        args = check_args(self, args, JobFlowArgs)
         start = read_start(self, name, args, StartRetryArgs)
         after = self._order(args["steps"])
         described = {
@@ -143,7 +143,7 @@ class JobFlow(pulumi.ComponentResource):
 
         aws.dynamodb.TableItem(
             name,
-            table_name=plugged.cluster.apply(lambda ref: ref["jobs_table"]),
+            table_name=plugged.of_cluster(lambda ref: ref["jobs_table"]),
             hash_key="job",
             item=plugged.apply(entry),
             opts=child,

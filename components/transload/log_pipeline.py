@@ -79,7 +79,7 @@ class LogPipeline(pulumi.ComponentResource):
 
     def __init__(self, name: str, args: LogPipelineArgs, opts: pulumi.ResourceOptions | None = None):
         super().__init__("transload:index:LogPipeline", name, {}, opts)
-        check_args(self, args, LogPipelineArgs)
+        args = check_args(self, args, LogPipelineArgs)
         columns = self._columns(args)
         timezone = self._timezone(args.get("timezone") or "UTC")
         prefix = self._prefix(args.get("prefix") or "records/")
@@ -137,7 +137,7 @@ class LogPipeline(pulumi.ComponentResource):
 
     def _columns(self, args: LogPipelineArgs) -> list[ColumnArgs]:
         columns = args["columns"]
-        if not isinstance(columns, list) or not columns:
+        if not columns:
             fail(self, 'columns must list at least one column such as {"name": "message", "type": "string"}')
         for number, column in enumerate(columns, 1):
             problem = problem_with_keys(column, ColumnArgs)

@@ -58,7 +58,7 @@ class Network(pulumi.ComponentResource):
 
     def __init__(self, name: str, args: NetworkArgs, opts: pulumi.ResourceOptions | None = None):
         super().__init__("transload:index:Network", name, {}, opts)
-        check_args(self, args, NetworkArgs)
+        args = check_args(self, args, NetworkArgs)
         cidr_block = self._cidr_block(args)
         zones = integer(self, args, "zones", 2, 2, 3)
         zone_names = self._zone_names(args, zones)

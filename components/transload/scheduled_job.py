@@ -137,7 +137,7 @@ class ScheduledJob(pulumi.ComponentResource):
 
     def __init__(self, name: str, args: ScheduledJobArgs, opts: pulumi.ResourceOptions | None = None):
         super().__init__("transload:index:ScheduledJob", name, {}, opts)
-        check_args(self, args, ScheduledJobArgs)
+        args = check_args(self, args, ScheduledJobArgs)
         start = read_start(self, name, args, StartRetryArgs)
         container = self._container(name, args)
         retry = self._retry(args)
@@ -178,7 +178,7 @@ class ScheduledJob(pulumi.ComponentResource):
             self._check_ec2(args, vcpu)
         self._check_environment(args)
         command = list(args.get("command", []))
-        if any(not isinstance(word, str) or not word for word in command):
+        if "" in command:
             fail(self, "command must be a list of texts, none of them empty: AWS Batch refuses an empty one")
         return Container(
             job=name,
@@ -195,7 +195,7 @@ class ScheduledJob(pulumi.ComponentResource):
 
     def _capacity(self, args: ScheduledJobArgs) -> str:
         capacity = args.get("capacity", "fargate_spot")
-        if not isinstance(capacity, str) or ("ec2" in capacity and "fargate" in capacity):
+        if "ec2" in capacity and "fargate" in capacity:
             fail(self, f"capacity must be one word: a queue of AWS Batch holds Fargate or EC2, never both, got {capacity!r}")
         return choice(self, args, "capacity", "fargate_spot", list(QUEUES))
 
@@ -206,7 +206,7 @@ class ScheduledJob(pulumi.ComponentResource):
         return float(value)
 
     def _check_ec2(self, args: ScheduledJobArgs, vcpu: float) -> None:
-        if vcpu < 1 or vcpu != int(vcpu):
+        if vcpu < 1 or not float(vcpu).is_integer():
             fail(self, f"vcpu must be a whole number on ec2, got {vcpu:g}")
         for key in ("architecture", "ephemeral_storage_gib"):
             if key in args:
@@ -224,23 +224,19 @@ class ScheduledJob(pulumi.ComponentResource):
         both = sorted(environment.keys() & secrets.keys())
         if both:
             fail(self, f"{both[0]} stands in environment and in secrets")
-        wrong = next((key for key, value in environment.items() if not isinstance(value, str | pulumi.Output)), None)
-        if wrong is not None:
-            fail(self, f"environment: {wrong} must be text, got {environment[wrong]!r}")
 
     def _retry(self, args: ScheduledJobArgs) -> Retry:
         retry = args.get("retry", {})
         problem = problem_with_keys(retry, RetryArgs)
         if problem:
             fail(self, f"retry: {problem}")
-        codes = retry.get("on_exit_codes", [])
+        codes = retry.get("on_exit_codes") or []
         if len(codes) > 1:
             fail(
                 self, "retry: on_exit_codes takes one code, AWS Batch has five rules and four tell infrastructure from application"
             )
-        if any(isinstance(code, bool) or code != int(code) or not 1 <= code <= 255 for code in codes):
-            fail(self, f"retry: on_exit_codes must be 1 to 255, got {codes[0]!r}")
-        return Retry(integer(self, retry, "attempts", 3, 1, 10, "retry: "), [int(code) for code in codes])
+        asked = [integer(self, {"on_exit_codes": code}, "on_exit_codes", 0, 1, 255, "retry: ") for code in codes]
+        return Retry(integer(self, retry, "attempts", 3, 1, 10, "retry: "), asked)
 
     def _permissions(self, args: ScheduledJobArgs) -> list[PermissionArgs]:
         permissions = args.get("permissions", [])
@@ -281,7 +277,7 @@ class ScheduledJob(pulumi.ComponentResource):
             "ecs-tasks.amazonaws.com",
             [allow(each["sid"], each["actions"], each["resources"]) for each in permissions],
             child,
-            condition={"StringEquals": {"aws:SourceAccount": plugged.cluster.apply(lambda ref: account_of(ref))}},
+            condition={"StringEquals": {"aws:SourceAccount": plugged.of_cluster(account_of)}},
             permissions_boundary=boundary,
             description=f"What the job {name} may do",
         )
@@ -300,7 +296,7 @@ class ScheduledJob(pulumi.ComponentResource):
         rules: Any = evaluate_on_exits(container.capacity, retry.exit_codes)
         return aws.batch.JobDefinition(
             name,
-            name=plugged.cluster.apply(lambda ref: f"{ref['name']}-{name}"),
+            name=plugged.of_cluster(lambda ref: f"{ref['name']}-{name}"),
             type="container",
             platform_capabilities=["EC2" if container.capacity == "ec2" else "FARGATE"],
             retry_strategy={"attempts": retry.attempts, "evaluate_on_exits": rules},
@@ -339,7 +335,7 @@ class ScheduledJob(pulumi.ComponentResource):
 
         aws.dynamodb.TableItem(
             name,
-            table_name=plugged.cluster.apply(lambda ref: ref["jobs_table"]),
+            table_name=plugged.of_cluster(lambda ref: ref["jobs_table"]),
             hash_key="job",
             item=plugged.also(definition=definition.arn_prefix).apply(entry),
             opts=child,

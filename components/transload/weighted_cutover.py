@@ -98,7 +98,7 @@ class WeightedCutover(pulumi.ComponentResource):
 
     def __init__(self, name: str, args: WeightedCutoverArgs, opts: pulumi.ResourceOptions | None = None):
         super().__init__("transload:index:WeightedCutover", name, {}, opts)
-        check_args(self, args, WeightedCutoverArgs)
+        args = check_args(self, args, WeightedCutoverArgs)
         percent = integer(self, args, "percent", 0, 0, 100)
         record_type = choice(self, args, "record_type", "A", ("A", "AAAA", "CNAME"))
         import_id = args.get("old_record_import_id")
@@ -150,7 +150,7 @@ class WeightedCutover(pulumi.ComponentResource):
         return integer(self, args, "ttl_seconds", 60, 1, 60)
 
     def _record_name(self, record_name: str) -> str:
-        if not isinstance(record_name, str) or not _HOST_NAME.fullmatch(record_name) or len(record_name) > 255:
+        if not _HOST_NAME.fullmatch(record_name) or len(record_name) > 255:
             fail(self, f"record_name must be a full name such as shop.example.com, got {record_name!r}")
         return record_name.rstrip(".")
 
