@@ -10,8 +10,11 @@ from typing import Any, NoReturn
 
 import jsonschema
 import yaml
+from yaml.reader import ReaderError
 
 _PLACEHOLDER = re.compile(r"\$\{(.*?)\}")
+_PLAIN_KEY = "tag:yaml.org,2002:str"
+_QUOTES = "a text that starts with *, &, @, % or ` needs quotes"
 _YAML_TYPES = {
     "integer": "a whole number",
     "number": "a number",
@@ -87,17 +90,7 @@ def load(folder: Path, root: Path) -> list[JobFile]:
 
 
 def _read(path: Path, shown: str, schema: Mapping[str, Any]) -> JobFile:
-    text = path.read_text("utf-8")
-    for number, line in enumerate(text.splitlines(), 1):
-        if "\t" in line[: len(line) - len(line.lstrip())]:
-            _refuse(shown, number, "a tab in the indentation, which YAML does not allow: use spaces")
-    try:
-        node = yaml.compose(text, Loader=yaml.SafeLoader)
-        value = yaml.safe_load(text)
-    except yaml.MarkedYAMLError as problem:
-        mark = problem.problem_mark or problem.context_mark
-        hint = "; put a text that starts with @, *, % or ` into quotes" if "cannot start any token" in str(problem.problem) else ""
-        _refuse(shown, mark.line + 1 if mark else 1, f"{problem.problem}{hint}")
+    node, value = _parsed(path.read_bytes(), shown)
     if not isinstance(node, yaml.MappingNode):
         _refuse(shown, 1, "a job is keys and values, such as `name: nightly-export`")
     lines = {(): 1, **dict(_lines(node, shown))}
@@ -108,11 +101,42 @@ def _read(path: Path, shown: str, schema: Mapping[str, Any]) -> JobFile:
     return JobFile(shown, value["name"], {key: child for key, child in value.items() if key != "name"}, lines)
 
 
+def _parsed(content: bytes, shown: str) -> tuple[yaml.Node | None, Any]:
+    """What YAML makes of the file: as nodes that know their lines, and as values."""
+    try:
+        text = content.decode("utf-8")
+    except UnicodeDecodeError as problem:
+        _refuse(shown, content.count(b"\n", 0, problem.start) + 1, "not UTF-8: save the file as UTF-8")
+    try:
+        for event in yaml.parse(text, Loader=yaml.SafeLoader):
+            # A job is short, and whoever looks at night at what it does should not have to put it together.
+            if isinstance(event, yaml.NodeEvent) and event.anchor is not None:
+                _refuse(shown, event.start_mark.line + 1, f"{event.anchor} is an anchor, which jobs do not take; {_QUOTES}")
+        return yaml.compose(text, Loader=yaml.SafeLoader), yaml.safe_load(text)
+    except ReaderError as problem:
+        line = text.count("\n", 0, problem.position) + 1
+        _refuse(shown, line, f"the character {chr(problem.character)!r}, which YAML does not allow")
+    except yaml.MarkedYAMLError as problem:
+        mark = problem.problem_mark or problem.context_mark
+        _refuse(shown, mark.line + 1 if mark else 1, _in_our_words(problem))
+
+
+def _in_our_words(problem: yaml.MarkedYAMLError) -> str:
+    found = str(problem.problem)
+    if "found character '\\t'" in found:
+        return "a tab, which YAML does not allow here: use spaces"
+    if "cannot start any token" in found or problem.context in ("while scanning an alias", "while scanning an anchor"):
+        return _QUOTES
+    return found
+
+
 def _lines(node: yaml.Node, shown: str, path: tuple[str | int, ...] = ()) -> Iterator[tuple[tuple[str | int, ...], int]]:
     if isinstance(node, yaml.MappingNode):
         seen: dict[str, int] = {}
         for key, value in node.value:
             line = key.start_mark.line + 1
+            if key.tag != _PLAIN_KEY:
+                _refuse(shown, line, f"{key.value} as a key is no text to YAML: put it in quotes")
             if key.value in seen:
                 _refuse(shown, line, f"{key.value} is given twice, first in line {seen[key.value]}")
             seen[key.value] = line

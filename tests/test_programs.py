@@ -221,8 +221,28 @@ GOOD = "name: x\nimage: nightly-export\n"
         (GOOD + "schedule: 0 3 * * *\ntimezone: Mars/Olympus\n", "programs/jobs/x.yaml:4: "),
         (
             GOOD + "environment:\n\tA: b\n",
-            "programs/jobs/x.yaml:4: a tab in the indentation, which YAML does not allow: use spaces",
+            "programs/jobs/x.yaml:4: a tab, which YAML does not allow here: use spaces",
         ),
+        (GOOD + "command:\n  - a\n\t- b\n", "programs/jobs/x.yaml:5: a tab, which YAML does not allow here: use spaces"),
+        (GOOD + "owner:\tshop\n", "programs/jobs/x.yaml:3: a tab, which YAML does not allow here: use spaces"),
+        (
+            GOOD + "schedule: */5 * * * *\n",
+            "programs/jobs/x.yaml:3: a text that starts with *, &, @, % or ` needs quotes",
+        ),
+        (
+            GOOD + "environment: &shared\n  A: b\nsecrets: *shared\n",
+            "programs/jobs/x.yaml:3: shared is an anchor, which jobs do not take; a text that starts with *,",
+        ),
+        (GOOD + "schedule: *nightly\n", "programs/jobs/x.yaml:3: nightly is an anchor, which jobs do not take"),
+        (GOOD + "permissions: &all\n  - *all\n", "programs/jobs/x.yaml:3: all is an anchor, which jobs do not take"),
+        (GOOD + "environment:\n  ON: b\n", "programs/jobs/x.yaml:4: ON as a key is no text to YAML: put it in quotes"),
+        (GOOD + "1: b\n", "programs/jobs/x.yaml:3: 1 as a key is no text to YAML: put it in quotes"),
+        (GOOD + "? [a]\n: b\n", "programs/jobs/x.yaml:3: found unhashable key"),
+        (GOOD + "owner: a\0b\n", "programs/jobs/x.yaml:3: the character '\\x00', which YAML does not allow"),
+        (GOOD + "---\n" + GOOD, "programs/jobs/x.yaml:3: but found another document"),
+        (GOOD + "owner: !!python/name:os.system x\n", "programs/jobs/x.yaml:3: could not determine a constructor for the tag"),
+        ("just words\n", "programs/jobs/x.yaml:1: a job is keys and values, such as `name: nightly-export`"),
+        ("# nothing yet\n", "programs/jobs/x.yaml:1: a job is keys and values"),
         (GOOD + "image: other\n", "programs/jobs/x.yaml:3: image is given twice, first in line 2"),
         (GOOD + "retry:\n  attempts: 2\n  attempts: 3\n", "programs/jobs/x.yaml:5: attempts is given twice, first in line 4"),
         (GOOD + "comand: [a]\n", "programs/jobs/x.yaml:3: unknown key comand, did you mean command?"),
@@ -243,7 +263,7 @@ GOOD = "name: x\nimage: nightly-export\n"
         (GOOD + "capacity: [fargate, ec2]\n", "programs/jobs/x.yaml:3: capacity must be one of fargate_spot, fargate, ec2"),
         (
             GOOD + "schedule: @daily\n",
-            "programs/jobs/x.yaml:3: found character '@' that cannot start any token; put a text that starts with",
+            "programs/jobs/x.yaml:3: a text that starts with *, &, @, % or ` needs quotes",
         ),
         (GOOD + "command: [a\n", "programs/jobs/x.yaml:4: "),
         ("- a\n", "programs/jobs/x.yaml:1: a job is keys and values, such as `name: nightly-export`"),
@@ -276,6 +296,21 @@ def test_a_mistake_in_a_job_file_is_one_line_with_its_place(project, text, messa
 
     assert str(refused.value).startswith(message)
     assert "\n" not in str(refused.value)
+
+
+def test_a_job_file_that_is_no_utf_8_is_told_with_its_line(project):
+    (project / "programs" / "jobs" / "x.yaml").write_bytes(GOOD.encode() + "purpose: \u5e33\u7c3f\n".encode("shift_jis"))
+
+    with pytest.raises(pulumi.RunError, match=r"\Aprograms/jobs/x\.yaml:3: not UTF-8: save the file as UTF-8\Z"):
+        run_program(project, stack="staging")
+
+
+def test_a_tab_is_welcome_where_yaml_allows_it(project):
+    text = GOOD + "command:\n  - sh\n  - -c\n  - |\n    cat <<-END\n    \thello\n    END\n"
+    (project / "programs" / "jobs" / "x.yaml").write_text(text)
+    definition = run_program(project, stack="staging").one("aws:batch/jobDefinition:JobDefinition", "x").inputs
+
+    assert json.loads(definition["containerProperties"])["command"] == ["sh", "-c", "cat <<-END\n\thello\nEND\n"]
 
 
 def test_placeholders_are_filled_where_a_job_needs_them(platform):
