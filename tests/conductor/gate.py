@@ -15,7 +15,7 @@ class Gate:
     """Counts the writes of these boto3 clients. `at(n, moment, action)` runs `action(operation)` once, before or after the n-th."""
 
     def __init__(self, clients: Mapping[str, Any]):
-        self._armed: tuple[int, str, Callable[[str], object]] | None = None
+        self._armed: tuple[int | str, str, Callable[[str], object]] | None = None
         self._count = 0
         for client in {id(client): client for client in clients.values()}.values():
             client.meta.events.register("before-call", self._before)
@@ -24,6 +24,15 @@ class Gate:
     @contextmanager
     def at(self, number: int, moment: str, action: Callable[[str], object]) -> Generator[None]:
         self._armed, self._count = (number, moment, action), 0
+        try:
+            yield
+        finally:
+            self._armed = None
+
+    @contextmanager
+    def on(self, operation: str, moment: str, action: Callable[[str], object]) -> Generator[None]:
+        """The same at the next write of this kind."""
+        self._armed = (operation, moment, action)
         try:
             yield
         finally:
@@ -39,6 +48,6 @@ class Gate:
             self._act("after", model.name)
 
     def _act(self, moment: str, operation: str) -> None:
-        if self._armed and self._armed[:2] == (self._count, moment):
+        if self._armed and self._armed[0] in (self._count, operation) and self._armed[1] == moment:
             action, self._armed = self._armed[2], None
             action(operation)

@@ -1,3 +1,5 @@
+from collections.abc import Generator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
@@ -47,6 +49,20 @@ def end(cluster: Cluster, name: str, exit_code: int = 0, flow: str = FLOW) -> No
     else:
         cluster.batch.succeed(job_id)
     cluster.deliver()
+
+
+@contextmanager
+def crash_at_submission(cluster: Cluster, job: str) -> Generator[None]:
+    """The process dies before it submits this job."""
+
+    def submitting(params: dict[str, Any], **_: Any) -> None:
+        if params["jobName"].startswith(f"{job}-"):
+            raise Crash
+
+    events = cluster.clients["submit"].meta.events
+    events.register("provide-client-params.batch.SubmitJob", submitting)
+    yield
+    events.unregister("provide-client-params.batch.SubmitJob", submitting)
 
 
 def test_every_step_is_submitted_at_once_and_held_back_by_batch(flow: Cluster):
@@ -281,3 +297,44 @@ def test_two_steps_of_one_job_are_two_runs(cluster: Cluster):
     for name in ("east", "west"):
         end(cluster, name, flow=run_id)
     assert cluster.store.get(run_id)["status"] == "SUCCEEDED"
+
+
+def test_a_step_that_nobody_went_on_with_is_held_back_when_the_one_before_it_fails(flow: Cluster):
+    flow.schedule()
+    end(flow, "fetch")
+    first = step(flow, "load")["batch_job_id"]
+    flow.batch.reclaim(first)
+    # The steps behind it are claimed for their second job, and the process dies before it submits that of `report`.
+    with crash_at_submission(flow, "report"), pytest.raises(Crash):
+        flow.deliver()
+    assert (step(flow, "report")["submission"], step(flow, "report")["status"]) == (2, "ACCEPTED")
+    end(flow, "load", 3)
+    flow.batch.events.clear()
+    flow.later(minutes=5)
+    watch.watch(flow.process())
+    flow.later(minutes=5)
+    watch.watch(flow.process())
+    assert states(flow) == {"fetch": "SUCCEEDED", "load": "FAILED", "report": "SKIPPED", "mail": "SKIPPED"}
+    assert flow.store.get(FLOW)["status"] == "FAILED"
+    assert flow.store.locks() == {}
+
+
+def test_a_step_that_is_being_submitted_again_is_not_submitted_by_the_flow_as_well(cluster: Cluster):
+    for name in ("left", "right"):
+        cluster.job(name)
+    steps = [{"name": name, "job": name, "after": []} for name in ("left", "right")]
+    cluster.declare("nightly", kind="flow", steps=steps, concurrency="forbid")
+    with crash_at_submission(cluster, "right"), pytest.raises(Crash):
+        cluster.schedule()
+    cluster.later(minutes=3)
+    cluster.batch.reclaim(step(cluster, "left")["batch_job_id"])
+    (*_, failed) = cluster.batch.events
+    with Gate(cluster.clients).on("SubmitJob", "before", lambda _: watch.watch(cluster.process())):
+        cluster.deliver([failed])
+    assert len(cluster.batch.named(step(cluster, "left")["run_id"])) == 2
+
+
+def test_a_flow_cannot_be_a_step(flow: Cluster):
+    flow.declare("outer", kind="flow", steps=[{"name": "all", "job": "nightly", "after": []}], concurrency="forbid")
+    answer = flow.schedule("outer")
+    assert (answer["status"], answer["reason"]) == ("FAILED", "nightly is a flow itself: a step runs a job")

@@ -16,7 +16,7 @@ from transload.conductor.log import log
 from transload.conductor.reasons import Detail
 from transload.conductor.runs import is_over
 from transload.conductor.table import Item
-from transload.conductor.times import iso
+from transload.conductor.times import from_iso, iso
 
 
 def jobs(job: Mapping[str, Any]) -> list[str]:
@@ -87,6 +87,9 @@ def begin(conductor: Conductor, run: Item) -> Item:
     missing = [name for name, job in declared.items() if job is None]
     if missing:
         return lifecycle.finish(conductor, run, "FAILED", "submit", f"no job named {missing[0]} is declared in this cluster")
+    flows = [name for name, job in declared.items() if job and lifecycle.is_flow(job)]
+    if flows:
+        return lifecycle.finish(conductor, run, "FAILED", "submit", f"{flows[0]} is a flow itself: a step runs a job")
     try:
         done = all(_begin_step(conductor, run, step, declared[step["job"]]) for step in run["steps"] if not step.get("carried"))
     except batch.UnsureError:
@@ -115,6 +118,9 @@ def _begin_step(conductor: Conductor, whole: Item, step: Mapping[str, Any], job:
         run = conductor.store.run(step["job"], step["run"]) or run
         if is_over(run) or len(run["batch_job_ids"]) >= run["submission"]:
             return True
+        # Whoever claimed it, perhaps for its second job, may still be at it.
+        if from_iso(run["claim_until"]) > conductor.now():
+            return False
         run = conductor.store.reclaim(run, conductor.now())
         if run is None:
             return False
@@ -125,7 +131,7 @@ def _begin_step(conductor: Conductor, whole: Item, step: Mapping[str, Any], job:
     if before is None:
         return False
     if isinstance(before, str):
-        _hold(conductor, run, before)
+        hold(conductor, run, before)
         return True
     begun = lifecycle.start_again(conductor, job, run, depends_on=before)
     return begun["status"] != "ACCEPTED"
@@ -183,7 +189,8 @@ def _before(conductor: Conductor, whole: Mapping[str, Any], name: str) -> list[t
     return [(one, conductor.store.get(steps[one]["run_id"])) for one in steps[name]["after"]]
 
 
-def _hold(conductor: Conductor, run: Item, step: str, facts: Mapping[str, Any] | None = None) -> Item:
+def hold(conductor: Conductor, run: Item, step: str, facts: Mapping[str, Any] | None = None) -> Item:
+    """End a step that cannot run any more, because `step` before it did not succeed."""
     return lifecycle.finish(conductor, run, "SKIPPED", "dependency", f"held back: step {step} did not succeed", facts=facts)
 
 
@@ -201,7 +208,7 @@ def hold_back(conductor: Conductor, run: Item, detail: Detail) -> Item:
         return current
     waits = waits_for(conductor, whole, run)
     if isinstance(waits, str):
-        return _hold(conductor, run, waits, {"batch_job_id": detail.id, "job_definition": detail.job_definition})
+        return hold(conductor, run, waits, {"batch_job_id": detail.id, "job_definition": detail.job_definition})
     if waits is None:
         log("cannot be said yet", run_id=run["run_id"])
         return run

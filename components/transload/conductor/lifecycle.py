@@ -105,8 +105,12 @@ def resume(conductor: Conductor, run: Item, environment: Mapping[str, str] | Non
         whole = conductor.store.get(run["flow_run_id"])
         waits = flow.waits_for(conductor, whole, run) if whole else []
     adopted = adopt(conductor, mine)
-    if adopted or not isinstance(waits, list):
-        return adopted or mine
+    if adopted:
+        return adopted
+    if isinstance(waits, str):
+        return flow.hold(conductor, mine, waits)
+    if waits is None:
+        return mine
     return start_again(conductor, conductor.store.job(run["job"]), mine, environment, waits)
 
 
