@@ -101,6 +101,12 @@ def test_reasons_of_the_platform_are_told_apart_from_exits_of_the_application(
     assert run["reason"].startswith(words)
 
 
+def test_a_job_that_failed_with_exit_code_0_is_not_said_to_have_none(cluster: Cluster):
+    run = fail(cluster, 0, "", "")
+    assert (run["status"], run["cause"]) == ("FAILED", "platform")
+    assert run["reason"] == "failed in AWS Batch although it exited with code 0"
+
+
 def test_a_job_that_somebody_ended_in_the_console_is_stopped(cluster: Cluster):
     run = fail(cluster, 143, "", "wrong day", isTerminated=True)
     assert (run["status"], run["reason"]) == ("STOPPED", "ended in AWS Batch by somebody (wrong day)")
@@ -119,6 +125,18 @@ def test_attempts_are_counted_and_kept(cluster: Cluster):
     run = cluster.store.get(RUN)
     assert (run["status"], run["attempts"]) == ("SUCCEEDED", 3)
     assert [one["reason"] for one in run["attempt_details"][:2]] == ["Task failed to start; CannotPullContainerError: timeout"] * 2
+
+
+def test_news_of_a_run_whose_record_is_gone_are_left_alone(cluster: Cluster):
+    cluster.job()
+    cluster.schedule()
+    cluster.batch.fail(cluster.only(RUN), 1)
+    for key in (("nightly", "20261123T180000Z"), ("#live", RUN), ("#lock", "nightly")):
+        cluster.dynamodb.delete_item(TableName=cluster.runs_table, Key={"job": {"S": key[0]}, "run": {"S": key[1]}})
+    cluster.later(days=401)
+    cluster.deliver()
+    assert cluster.store.get(RUN) is None
+    assert cluster.mails() == []
 
 
 def test_events_in_any_order_and_twice_end_in_the_same_run(cluster: Cluster):
@@ -220,6 +238,16 @@ def test_a_run_that_spot_took_goes_once_to_on_demand(cluster: Cluster):
     assert cluster.mails() == []
 
 
+def test_without_an_on_demand_queue_a_reclaim_is_the_end(cluster: Cluster):
+    cluster.declare("#cluster", **{**cluster.store.cluster(), "job": "#cluster", "on_demand_queue": ""})
+    cluster.job()
+    cluster.schedule()
+    cluster.batch.reclaim(cluster.only(RUN))
+    cluster.deliver()
+    assert (cluster.store.get(RUN)["status"], cluster.store.get(RUN)["cause"]) == ("FAILED", "spot")
+    assert len(cluster.batch.jobs) == 1
+
+
 def test_on_demand_is_the_last_try(cluster: Cluster):
     cluster.job()
     cluster.schedule()
@@ -295,6 +323,18 @@ def test_a_run_that_was_done_before_the_stop_reached_it_succeeded(cluster: Clust
     cluster.batch.succeed(cluster.only(RUN))
     cluster.deliver()
     assert cluster.store.get(RUN)["status"] == "SUCCEEDED"
+
+
+def test_a_run_that_had_failed_before_the_stop_reached_it_failed(cluster: Cluster):
+    cluster.job()
+    cluster.schedule()
+    cluster.batch.advance(cluster.only(RUN), "RUNNING")
+    cluster.batch.fail(cluster.only(RUN), 3)
+    lifecycle.stop(cluster.conductor, RUN, "ana")
+    cluster.deliver()
+    run = cluster.store.get(RUN)
+    assert (run["status"], run["exit_code"], run["reason"]) == ("FAILED", 3, "exited with code 3")
+    assert len(cluster.mails()) == 1
 
 
 def test_a_run_that_is_stopped_while_it_is_submitted_is_ended_in_batch(cluster: Cluster):

@@ -4,7 +4,7 @@ import pytest
 from cluster_fake import ON_DEMAND, START, Cluster
 from gate import Crash, Gate
 
-from transload.conductor import lifecycle, submit, watch
+from transload.conductor import context, lifecycle, submit, watch
 from transload.conductor.batch import UnsureError
 from transload.conductor.runs import CLAIM
 
@@ -198,6 +198,41 @@ def test_only_so_many_runs_may_wait(cluster: Cluster):
     assert "20 runs wait already" in answers[-1]["reason"]
 
 
+def test_runs_of_one_second_wait_in_their_order(cluster: Cluster):
+    cluster.job(concurrency="queue")
+    cluster.schedule()
+    cluster.later(minutes=1)
+    whole = cluster.run()["run_id"]
+    cluster.later(milliseconds=500)
+    cluster.run()
+    cluster.batch.succeed(cluster.only(RUN))
+    cluster.deliver()
+    assert [job["jobName"] for job in cluster.batch.live()] == [whole]
+
+
+def test_a_queue_loses_no_run_when_the_holder_ends_before_the_waiting_run_is_written(cluster: Cluster):
+    cluster.job(concurrency="queue")
+    cluster.schedule()
+    cluster.later(minutes=1)
+
+    def ends(operation: str) -> None:
+        cluster.batch.succeed(cluster.only(RUN))
+        cluster.deliver()
+
+    # The first write is the claim that the lock refuses, the second the run that waits.
+    gate = Gate(cluster.clients)
+    with gate.at(2, "before", ends):
+        second = cluster.schedule(at=cluster.time)
+    assert second["status"] == "SUBMITTED"
+    cluster.later(minutes=1)
+    third = cluster.schedule(at=cluster.time)["run_id"]
+    cluster.batch.succeed(cluster.only(second["run_id"]))
+    with gate.at(1, "after", crash), pytest.raises(Crash):
+        cluster.deliver()
+    watch.watch(cluster.process())
+    assert cluster.store.get(third)["status"] == "SUBMITTED"
+
+
 def test_a_run_with_values_in_its_environment_does_not_wait(cluster: Cluster):
     cluster.job(concurrency="queue")
     cluster.schedule()
@@ -250,6 +285,51 @@ def test_replace_keeps_only_the_newest_of_those_that_wait(cluster: Cluster):
     assert cluster.store.get(third)["status"] == "SUBMITTED"
 
 
+def test_replace_ends_the_one_that_waits_after_a_crash_too(cluster: Cluster):
+    cluster.job(concurrency="replace")
+    cluster.schedule()
+    cluster.batch.advance(cluster.only(RUN), "RUNNING")
+    cluster.deliver()
+    cluster.later(minutes=5)
+    second = cluster.schedule(at=cluster.time)["run_id"]
+    cluster.later(minutes=5)
+    with Gate(cluster.clients).at(1, "after", crash), pytest.raises(Crash):
+        cluster.schedule(at=cluster.time)
+    watch.watch(cluster.process())
+    cluster.batch.kill(cluster.only(RUN))
+    cluster.deliver()
+    assert cluster.batch.named(second) == []
+    assert [job["jobName"] for job in cluster.batch.live()] == ["nightly-20261123T181000Z"]
+
+
+def test_replace_does_not_leave_an_older_run_to_come_after_it(cluster: Cluster):
+    cluster.job(concurrency="replace")
+    cluster.schedule()
+    cluster.batch.advance(cluster.only(RUN), "RUNNING")
+    cluster.deliver()
+    cluster.later(minutes=5)
+    second = cluster.schedule(at=cluster.time)["run_id"]
+    cluster.batch.kill(cluster.only(RUN))
+    # The end is written, and the process dies before it starts the run that waited.
+    with Gate(cluster.clients).at(1, "after", crash), pytest.raises(Crash):
+        cluster.deliver()
+    cluster.later(minutes=1)
+    third = cluster.schedule(at=cluster.time)
+    assert third["status"] == "SUBMITTED"
+    assert cluster.store.get(second)["status"] == "STOPPED"
+
+
+def test_replace_does_not_stop_a_flow_that_waits_for_the_job(cluster: Cluster):
+    cluster.job("load", concurrency="replace")
+    cluster.declare("whole", kind="flow", steps=[{"name": "load", "job": "load", "after": []}], concurrency="queue")
+    cluster.run("load")
+    cluster.later(minutes=1)
+    waiting = cluster.schedule("whole", at=cluster.time)["run_id"]
+    cluster.later(minutes=1)
+    cluster.run("load")
+    assert cluster.store.get(waiting)["status"] == "QUEUED"
+
+
 def test_allow_lets_runs_overlap(cluster: Cluster):
     cluster.job(concurrency="allow")
     cluster.schedule()
@@ -285,6 +365,23 @@ def test_an_enabled_job_runs_again(cluster: Cluster):
     cluster.store.disable("nightly", "ana", cluster.time)
     cluster.store.enable("nightly")
     assert cluster.schedule()["status"] == "SUBMITTED"
+
+
+def test_a_run_that_waits_does_not_start_when_its_job_was_disabled_meanwhile(cluster: Cluster):
+    cluster.job(concurrency="queue")
+    cluster.schedule()
+    cluster.later(minutes=1)
+    waiting = cluster.schedule(at=cluster.time)["run_id"]
+    cluster.store.disable("nightly", "ana", cluster.time, why="the database moves")
+    cluster.batch.succeed(cluster.only(RUN))
+    cluster.deliver()
+    run = cluster.store.get(waiting)
+    assert (run["status"], run["cause"], run["reason"]) == (
+        "SKIPPED",
+        "disabled",
+        "nightly was disabled by ana: the database moves",
+    )
+    assert cluster.store.live() == []
 
 
 def test_a_job_whose_schedule_is_not_enabled_runs_by_hand_only(cluster: Cluster):
@@ -410,3 +507,15 @@ def test_a_run_of_an_on_demand_job_goes_to_its_own_queue(cluster: Cluster):
     cluster.job(queue=ON_DEMAND)
     cluster.schedule()
     assert asked(cluster)["jobQueue"] == ON_DEMAND
+
+
+def test_a_process_that_is_kept_reads_the_cluster_anew_for_every_event(cluster: Cluster, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("TRANSLOAD_JOBS_TABLE", cluster.jobs_table)
+    monkeypatch.setenv("TRANSLOAD_RUNS_TABLE", cluster.runs_table)
+    kept = context.from_environment()
+    vars(kept)["_clients"].update(cluster.clients)
+    assert kept.cluster["alert_topic"] == cluster.topic
+    cluster.declare("#cluster", **{**cluster.store.cluster(), "job": "#cluster", "alert_topic": "arn:another"})
+    again = context.from_environment()
+    assert again.cluster["alert_topic"] == "arn:another"
+    assert again.client("batch") is kept.client("batch")

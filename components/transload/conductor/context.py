@@ -57,8 +57,11 @@ class Conductor:
 
 
 def from_environment() -> Conductor:
-    """The conductor of the Lambda function that runs this. One per process: connections are kept between events."""
-    return _conductor(os.environ["TRANSLOAD_JOBS_TABLE"], os.environ["TRANSLOAD_RUNS_TABLE"])
+    """The conductor of the Lambda function that runs this. One per process: connections are kept between events. What the cluster
+    says of itself is not: a process outlives deployments that give it another topic or queue."""
+    conductor = _conductor(os.environ["TRANSLOAD_JOBS_TABLE"], os.environ["TRANSLOAD_RUNS_TABLE"])
+    vars(conductor).pop("cluster", None)
+    return conductor
 
 
 @lru_cache

@@ -1,6 +1,6 @@
 """The life of a run between the tables and AWS Batch: begun, followed, stopped, ended. All handlers change runs through this."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -9,7 +9,7 @@ from transload.conductor import batch, flow
 from transload.conductor.context import Conductor
 from transload.conductor.log import log
 from transload.conductor.messages import run_facts
-from transload.conductor.reasons import Detail, held_back, one_line, outcome
+from transload.conductor.reasons import Detail, Outcome, held_back, one_line, outcome
 from transload.conductor.runs import BusyError, is_over
 from transload.conductor.table import Item
 from transload.conductor.tell import note, tell
@@ -153,13 +153,16 @@ def apply(conductor: Conductor, run: Item, detail: Detail) -> Item:
     """Write what AWS Batch says of a run's job. Old news and jobs that are not the run's change nothing."""
     if is_over(run) or not _is_current(run, detail):
         return run
+    here = rank(run["submission"], len(detail.attempts), detail.status)
     if detail.status == "SUCCEEDED":
         return finish(
             conductor, run, "SUCCEEDED", None, None, facts=_facts(conductor, run, detail) | {"ended_at": detail.stopped_at}
         )
     if detail.status == "FAILED":
         return _failed(conductor, run, detail)
-    here = rank(run["submission"], len(detail.attempts), detail.status)
+    if here <= run["rank"]:
+        # Old news cost nothing: a pass of `watch` hears of every run that goes on.
+        return run
     changes = _facts(conductor, run, detail) | {"status": detail.status, "rank": here, "status_since": iso(conductor.now())}
     written = conductor.store.progress(run, changes)
     if not written:
@@ -198,20 +201,28 @@ def _facts(conductor: Conductor, run: Mapping[str, Any], detail: Detail) -> Item
 
 def _failed(conductor: Conductor, run: Item, detail: Detail) -> Item:
     facts = _facts(conductor, run, detail) | {"exit_code": detail.exit_code, "ended_at": detail.stopped_at}
-    if run.get("stop"):
+    ended = outcome(detail)
+    if run.get("stop") and not _ended_before(run["stop"], ended, detail):
         return finish(conductor, run, "STOPPED", run["stop"]["cause"], run["stop"]["reason"], facts=facts)
     if run.get("step") and held_back(detail):
         return flow.hold_back(conductor, run, detail)
-    ended = outcome(detail)
     if ended.cause == "spot" and _falls_back(conductor, run, detail):
         return _fall_back(conductor, run, detail)
     return finish(conductor, run, "STOPPED" if ended.cause == "stopped" else "FAILED", ended.cause, ended.reason, facts=facts)
 
 
+def _ended_before(stop: Mapping[str, Any], ended: Outcome, detail: Detail) -> bool:
+    """Whether the job had failed by itself when the stop reached it: it is told, as if nobody had asked."""
+    # AWS Batch marks what it was asked to end, and gives the reason back (AWS Batch API reference, TerminateJob).
+    asked = detail.ended_by_somebody or stop["reason"][:100] in detail.status_reason
+    return not asked and not detail.array and not held_back(detail) and ended.cause != "spot"
+
+
 def _falls_back(conductor: Conductor, run: Mapping[str, Any], detail: Detail) -> bool:
     """Once: on demand nothing is taken back. Children of an array are retried by Batch one by one; the whole array is not run again
-    for those that Spot took."""
-    return not detail.array and run["queue"] == conductor.cluster["spot_queue"]
+    for those that Spot took. A cluster may have no on-demand queue."""
+    cluster = conductor.cluster
+    return not detail.array and run["queue"] == cluster["spot_queue"] and bool(cluster.get("on_demand_queue"))
 
 
 def _fall_back(conductor: Conductor, run: Item, detail: Detail) -> Item:
@@ -293,12 +304,16 @@ def after(conductor: Conductor, ended: Mapping[str, Any]) -> None:
 def start_waiting(conductor: Conductor, name: str) -> None:
     """Start the run that has waited longest for this lock, if the lock is free."""
     waiting = [one for one in conductor.store.live() if name in (one.get("waits_for") or ())]
-    for one in sorted(waiting, key=lambda one: (one["since"], one["run"])):
+    for one in sorted(waiting, key=lambda one: (from_iso(one["since"]), one["run"])):
         run = conductor.store.run(one["job_name"], one["run"])
         if run is None or run["status"] != "QUEUED":
             continue
         if run.get("stop"):
             finish(conductor, run, "STOPPED", run["stop"]["cause"], run["stop"]["reason"])
+            continue
+        off = disabled(conductor, [run["job"], *(step["job"] for step in run.get("steps") or ())])
+        if off:
+            finish(conductor, run, "SKIPPED", "disabled", off)
             continue
         if conductor.store.promote(run, conductor.now()) is not None:
             return
@@ -309,6 +324,16 @@ def start_waiting(conductor: Conductor, name: str) -> None:
             begin(conductor, conductor.store.job(run["job"]), promoted)
         except batch.UnsureError as unsure:
             log("not submitted yet", run_id=run["run_id"], error=str(unsure))
+
+
+def disabled(conductor: Conductor, jobs: Iterable[str]) -> str | None:
+    """Who disabled one of these jobs, in words; None if they may start."""
+    for name in dict.fromkeys(jobs):
+        control = conductor.store.control(name, conductor.now())
+        if control:
+            words = f"{name} was disabled by {control['by']}" + (f" until {control['until']}" if control.get("until") else "")
+            return words + (f": {control['why']}" if control.get("why") else "")
+    return None
 
 
 def _current(conductor: Conductor, run: Item) -> Item:

@@ -161,6 +161,8 @@ def outcome(detail: Detail) -> Outcome:
         return Outcome("stopped", _with_detail("ended in AWS Batch by somebody", detail))
     if detail.exit_code:
         return Outcome("application", exit_in_words(detail.exit_code))
+    if detail.exit_code == 0:
+        return Outcome("platform", _with_detail("failed in AWS Batch although it exited with code 0", detail))
     return Outcome("platform", _with_detail("ended without an exit code", detail))
 
 
@@ -178,8 +180,8 @@ def _with_detail(words: str, detail: Detail) -> str:
 
 
 def one_line(text: str, limit: int = 300) -> str:
-    """Text of somebody else as one line of bounded length."""
-    line = " ".join(text.split())
+    """Text of somebody else as one line of bounded length, without control characters: Amazon SNS takes none in a subject."""
+    line = " ".join("".join(one if one.isprintable() else " " for one in text).split())
     return line if len(line) <= limit else f"{line[: limit - 1]}…"
 
 

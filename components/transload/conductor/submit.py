@@ -7,7 +7,7 @@ from typing import Any
 
 from transload.conductor import flow
 from transload.conductor.context import Conductor, from_environment
-from transload.conductor.lifecycle import begin, resume, settle, start_waiting, stop
+from transload.conductor.lifecycle import begin, disabled, resume, settle, start_waiting, stop
 from transload.conductor.log import log
 from transload.conductor.runs import CLAIM, BusyError, is_over
 from transload.conductor.table import Item
@@ -129,12 +129,7 @@ def _off(conductor: Conductor, job: Item, request: Request) -> str | None:
     """Why the job may not run now."""
     if request.trigger == "schedule" and job.get("enabled") is False:
         return "its schedule is not enabled"
-    for name in [request.job, *flow.jobs(job)]:
-        control = conductor.store.control(name, conductor.now())
-        if control:
-            words = f"{name} was disabled by {control['by']}" + (f" until {control['until']}" if control.get("until") else "")
-            return words + (f": {control['why']}" if control.get("why") else "")
-    return None
+    return disabled(conductor, [request.job, *flow.jobs(job)])
 
 
 def _again(conductor: Conductor, run: Item, request: Request) -> Item:
@@ -149,8 +144,8 @@ def _again(conductor: Conductor, run: Item, request: Request) -> Item:
 def _place(conductor: Conductor, job: Item, run: Item, request: Request) -> Item:
     """Claim the run and begin it, or yield to the run that holds the lock."""
     for _ in range(8):
-        if job.get("concurrency") == "queue" and _waiting(conductor, run):
-            return _queue_up(conductor, run, "other runs wait")
+        if _comes_after(conductor, job, run):
+            return _queue_up(conductor, job, run, "other runs wait")
         blocked = conductor.store.claim(run, conductor.now())
         if blocked is None:
             log("accepted", run_id=run["run_id"], trigger=run["trigger"], scheduled_for=run["scheduled_for"])
@@ -175,8 +170,24 @@ def _holder(conductor: Conductor, lock: Item) -> Item | None:
     return None
 
 
+def _comes_after(conductor: Conductor, job: Item, run: Item) -> bool:
+    """Whether runs wait that must not be overtaken, even if the lock is free: a crash came before their turn."""
+    ahead = {"queue": _waiting, "replace": _older}.get(job.get("concurrency", "forbid"))
+    return bool(ahead and ahead(conductor, run))
+
+
 def _waiting(conductor: Conductor, run: Item) -> list[Item]:
     return [one for one in conductor.store.live() if run["job"] in (one.get("waits_for") or ())]
+
+
+def _older(conductor: Conductor, run: Item) -> list[str]:
+    """The runs of this job alone that waited before this one; flows wait for the job's lock as well."""
+    waiting = [one for one in _waiting(conductor, run) if one["job_name"] == run["job"]]
+    return [one["run_id"] for one in waiting if _age(one["since"], one["run"]) < _age(run["created_at"], run["run"])]
+
+
+def _age(since: str, run: str) -> tuple[datetime, str]:
+    return from_iso(since), run
 
 
 def _yield(conductor: Conductor, job: Item, run: Item, holder: Item) -> Item:
@@ -184,19 +195,16 @@ def _yield(conductor: Conductor, job: Item, run: Item, holder: Item) -> Item:
     blocks = f"{holder['run_id']} is still {holder['status']}"
     if policy in ("forbid", "allow"):
         return _skip(conductor, run, "concurrency", blocks, holder)
-    if policy == "queue" or holder["job"] != run["job"]:
-        # A flow holds the locks of its steps' jobs as well: nobody asked to replace that.
-        return _queue_up(conductor, run, blocks, holder)
-    if _has_environment(run):
-        return _skip(conductor, run, "concurrency", f"{blocks}{_NOT_STORED}", holder)
-    return _replace(conductor, run, holder)
+    return _queue_up(conductor, job, run, blocks, holder)
 
 
 def _has_environment(run: Item) -> bool:
     return bool((run.get("overrides") or {}).get("environment"))
 
 
-def _queue_up(conductor: Conductor, run: Item, blocks: str, holder: Item | None = None) -> Item:
+def _queue_up(conductor: Conductor, job: Item, run: Item, blocks: str, holder: Item | None = None) -> Item:
+    """Write the run as one that waits. Under "replace" it waits too, until AWS Batch has really ended the older ones, so that two
+    never run side by side."""
     if _has_environment(run):
         return _skip(conductor, run, "concurrency", f"{blocks}{_NOT_STORED}", holder)
     if len(_waiting(conductor, run)) >= MAX_WAITING:
@@ -204,22 +212,10 @@ def _queue_up(conductor: Conductor, run: Item, blocks: str, holder: Item | None 
     queued = {key: value for key, value in run.items() if key != "claim_until"} | {"status": "QUEUED"}
     if holder:
         queued["yielded_to"] = holder["run_id"]
+    if job.get("concurrency") == "replace":
+        queued["replaces"] = True
     conductor.store.enqueue(queued, conductor.now())
     log("waits", run_id=run["run_id"], holder=queued.get("yielded_to"))
-    start_waiting(conductor, run["job"])
-    return conductor.store.run(run["job"], run["run"]) or queued
-
-
-def _replace(conductor: Conductor, run: Item, holder: Item) -> Item:
-    """The new run starts when AWS Batch has really ended the old one, so that the two never run side by side."""
-    older = _waiting(conductor, run)
-    queued = {**run, "status": "QUEUED", "replaces": holder["run_id"], "yielded_to": holder["run_id"]}
-    queued.pop("claim_until")
-    conductor.store.enqueue(queued, conductor.now())
-    log("replaces", run_id=run["run_id"], holder=holder["run_id"])
-    for one in older:
-        if one["run_id"] != run["run_id"]:
-            stop(conductor, one["run_id"], run["run_id"], cause="replaced", reason=f"replaced by {run['run_id']}")
     nudge(conductor, queued)
     return conductor.store.run(run["job"], run["run"]) or queued
 
@@ -227,12 +223,20 @@ def _replace(conductor: Conductor, run: Item, holder: Item) -> Item:
 def nudge(conductor: Conductor, queued: Item) -> None:
     """Do what a waiting run waits for: also after a crash right after it was written."""
     if queued.get("replaces"):
-        try:
-            stop(conductor, queued["replaces"], queued["run_id"], cause="replaced", reason=f"replaced by {queued['run_id']}")
-        except LookupError:
-            log("gone", run_id=queued["replaces"])
+        for run_id in [*_older(conductor, queued), *_held_by_older(conductor, queued)]:
+            stop(conductor, run_id, queued["run_id"], cause="replaced", reason=f"replaced by {queued['run_id']}")
     for name in queued["locks"]:
         start_waiting(conductor, name)
+
+
+def _held_by_older(conductor: Conductor, run: Item) -> list[str]:
+    """The older run of this job that holds its lock. A flow may hold it for one of its steps: nobody asked to replace that."""
+    lock = conductor.store.lock(run["job"])
+    holder = conductor.store.get(lock["holder"]) if lock else None
+    if holder is None or holder["job"] != run["job"] or is_over(holder):
+        return []
+    older = _age(holder["created_at"], holder["run"]) < _age(run["created_at"], run["run"])
+    return [holder["run_id"]] if older else []
 
 
 def _skip(conductor: Conductor, run: Item, cause: str, reason: str, holder: Item | None = None) -> Item:
