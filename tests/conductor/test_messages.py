@@ -69,6 +69,20 @@ def test_slack_forms_keep_to_their_lengths_and_escape_what_slack_reads():
     assert len(form["content"]["description"]) <= 8000
 
 
+def test_slack_forms_keep_to_their_lengths_when_everything_is_escaped():
+    form = messages.slack("failed", "&" * 300, [(f"fact {number}", "<" * 600) for number in range(40)], "thread")
+    assert len(form["content"]["title"]) <= 250
+    assert len(form["content"]["description"]) <= 8000
+    assert set(form["content"]["title"].removeprefix(":x: ").split("&amp;")) == {""}
+    last = form["content"]["description"].splitlines()[-1]
+    assert set(last.partition(": ")[2].split("&lt;")) == {""}
+
+
+def test_control_characters_reach_nobody():
+    subject = messages.publication("arn:topic", "failed", "nightly failed: \x1b[31mred\x00\x7f", [], "thread")["Subject"]
+    assert subject == "nightly failed: [31mred"
+
+
 def test_a_cluster_without_alerts_writes_runs_and_tells_nobody(cluster: Cluster):
     facts = {key: value for key, value in cluster.store.cluster().items() if key not in ("job", "alert_topic")}
     cluster.declare("#cluster", **facts)
@@ -146,6 +160,16 @@ def _no_value_gets_out(secret: str, leak: str) -> None:
 
 def test_no_value_of_an_environment_appears_in_a_message_a_log_line_or_a_table(aws: None):
     _no_value_gets_out()
+
+
+def test_what_blocks_a_queue_is_told_without_values(cluster: Cluster):
+    cluster.job()
+    cluster.run(overrides={"environment": {"TOKEN": "s3cr3t-value"}})
+    (job,) = cluster.batch.jobs.values()
+    detail = {**job, "status": "RUNNABLE", "statusReason": "MISCONFIGURATION: TOKEN=s3cr3t-value"}
+    cluster.deliver([{"source": "aws.batch", "detail-type": "Batch Job Queue Blocked", "detail": detail}])
+    (mail,) = cluster.mails()
+    assert "MISCONFIGURATION: TOKEN=***" in mail
 
 
 def test_an_error_that_leaves_the_function_has_no_value_in_it(cluster: Cluster):

@@ -1,7 +1,7 @@
 """What people are told: one fact per line, one function for the form of Slack and the form of mail."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from transload.conductor.reasons import one_line
@@ -41,18 +41,27 @@ def mail(title: str, facts: Facts) -> str:
 
 def slack(kind: str, title: str, facts: Facts, thread: str) -> dict[str, Any]:
     """A custom notification: title of at most 250 characters, description of at most 8,000."""
-    lines = "\n".join(f"*{name}*: {_plain(one_line(value, 500))}" for name, value in facts)
+    lines = (f"*{name}*: {_plain(one_line(value, 500), 600)}\n" for name, value in facts)
     content = {
         "textType": "client-markdown",
-        "title": f"{_MARKS[kind]} {_plain(one_line(title, 200))}",
-        "description": lines[:8000],
+        "title": f"{_MARKS[kind]} {_plain(one_line(title, 200), 220)}",
+        "description": "".join(_within(lines, 8000)),
     }
     return {"version": "1.0", "source": "custom", "content": content, "metadata": {"threadId": thread}}
 
 
-def _plain(text: str) -> str:
-    """Slack reads these three (Slack API, "Formatting text")."""
-    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+def _plain(text: str, limit: int) -> str:
+    """Slack reads these three (Slack API, "Formatting text"). Written out they are longer, and none is cut in the middle."""
+    return "".join(_within(({"&": "&amp;", "<": "&lt;", ">": "&gt;"}.get(one, one) for one in text), limit))
+
+
+def _within(parts: Iterable[str], limit: int) -> Iterator[str]:
+    """As many of the parts as fit whole."""
+    for part in parts:
+        limit -= len(part)
+        if limit < 0:
+            return
+        yield part
 
 
 def run_facts(job: Mapping[str, Any], run: Mapping[str, Any]) -> list[tuple[str, str]]:

@@ -34,7 +34,7 @@ def record(conductor: Conductor, event: Mapping[str, Any]) -> dict[str, Any]:
         # Somebody else may use the queues as well.
         return {"ignored": "not a run of this cluster"}
     if kind == "Batch Job Queue Blocked":
-        return _blocked(conductor, run, job)
+        return _blocked(conductor, run, read(job))
     detail = read(job)
     if detail.index is not None or ":" in detail.id:
         run = _count(conductor, run, detail)
@@ -69,10 +69,10 @@ def _count(conductor: Conductor, run: Item, child: Detail) -> Item:
     return counted or run
 
 
-def _blocked(conductor: Conductor, run: Item, job: Mapping[str, Any]) -> dict[str, Any]:
+def _blocked(conductor: Conductor, run: Item, detail: Detail) -> dict[str, Any]:
     """The run stands first in its queue and cannot start: the same words as `watch` would find, only sooner."""
     if not is_over(run):
-        reason = one_line(job.get("statusReason") or "its queue is blocked")
+        reason = one_line(detail.status_reason or "its queue is blocked")
         log("blocked", run_id=run["run_id"])
         facts = [("run", run["run_id"]), ("reason", reason), ("queue", run["queue"].rpartition("/")[2])]
         told = note("stuck", f"{run['job']} cannot start: {reason}", facts, conductor.now(), thread=run["run_id"], keep=True)
