@@ -3,12 +3,14 @@ from typing import Any
 
 import boto3
 import pytest
+from botocore.exceptions import ClientError
 from botocore.stub import Stubber
 from cluster_fake import ON_DEMAND, SPOT, START, Cluster
 from gate import Crash, Gate
 
 from transload.conductor import watch
 from transload.conductor.runs import LEASE
+from transload.conductor.table import serialize
 
 RUN = "nightly-20261123T180000Z"
 NIGHTLY = {"expressions": ["cron(0 18 * * ? *)"], "schedule": "0 18 * * *"}
@@ -110,6 +112,39 @@ def test_a_changed_schedule_is_not_missed_for_times_before_the_change(cluster: C
     look(cluster)
     look(cluster, minutes=10)
     assert titles(cluster) == []
+
+
+def test_a_job_that_was_removed_and_declared_again_is_a_new_one(cluster: Cluster):
+    cluster.time = START - timedelta(hours=2)
+    cluster.job(**NIGHTLY)
+    look(cluster)
+    cluster.dynamodb.delete_item(TableName=cluster.jobs_table, Key={"job": {"S": "nightly"}})
+    for _ in range(24):
+        look(cluster, minutes=5)
+    cluster.later(minutes=3)
+    cluster.job(**NIGHTLY)
+    for _ in range(4):
+        look(cluster, minutes=5)
+    assert titles(cluster) == []
+
+
+@pytest.mark.parametrize(
+    ("schedule", "day", "missed"),
+    [
+        ("cron(30 2 * * ? *)", datetime(2027, 3, 28, tzinfo=UTC), []),
+        ("cron(30 2 * * ? *)", datetime(2027, 10, 31, tzinfo=UTC), ["2027-10-31 02:30"]),
+        ("cron(30 3 * * ? *)", datetime(2027, 3, 28, tzinfo=UTC), ["2027-03-28 03:30"]),
+        ("cron(0 6 1 1 ? *)", datetime(2027, 1, 1, tzinfo=UTC), ["2027-01-01 06:00"]),
+        ("cron(0 6 L * ? *)", datetime(2027, 2, 28, tzinfo=UTC), ["2027-02-28 06:00"]),
+    ],
+    ids=["skipped in spring", "once in autumn", "after the gap", "yearly", "the last of the month"],
+)
+def test_a_day_has_the_times_that_its_clock_shows(cluster: Cluster, schedule: str, day: datetime, missed: list[str]):
+    cluster.time = day - timedelta(hours=3)
+    cluster.job(expressions=[schedule], schedule=schedule, timezone="Europe/Berlin")
+    for _ in range(40):
+        look(cluster, minutes=30)
+    assert titles(cluster) == [f"nightly did not start at {time} Europe/Berlin" for time in missed]
 
 
 @pytest.mark.parametrize("how", ["control", "declared"])
@@ -329,6 +364,32 @@ def test_the_cause_is_an_image_that_is_not_there(cluster: Cluster, account: Aws)
     assert f"there is no image {image}" in stuck(cluster, account)
 
 
+def test_a_run_that_spot_took_waits_for_the_quota_of_on_demand(cluster: Cluster, account: Aws):
+    account.quota = 1.0
+    cluster.job(capacity="fargate_spot", vcpu=2)
+    cluster.schedule()
+    cluster.batch.reclaim(cluster.only(RUN))
+    cluster.deliver()
+    account.answer()
+    look(cluster, minutes=11)
+    assert "the account may use 1 vCPUs of Fargate On-Demand" in cluster.mails()[0]
+
+
+def test_aws_is_asked_once_for_all_runs_that_wait_for_the_same(cluster: Cluster, account: Aws):
+    names = [f"job-{number}" for number in range(30)]
+    for name in names:
+        cluster.job(name, capacity="fargate_spot", vcpu=1)
+        cluster.batch.advance(cluster.only(cluster.schedule(name)["run_id"]))
+    cluster.deliver()
+    account.answer()
+    before = len(cluster.batch.asked)
+    look(cluster, minutes=11)
+    assert len(cluster.mails()) == 30
+    assert all("likely cause: none found" in mail for mail in cluster.mails())
+    asked = [operation for operation, _ in cluster.batch.asked[before:]]
+    assert asked == ["describejobs", "describejobqueues", "describecomputeenvironments"]
+
+
 def test_what_may_not_be_looked_at_keeps_nothing_else_from_being_told(cluster: Cluster, account: Aws):
     cluster.batch.errors.append(("describejobqueues", 403, "AccessDeniedException", "no"))
     account.free = 0
@@ -395,6 +456,17 @@ def test_the_usual_length_is_the_90th_percentile_of_the_last_20(cluster: Cluster
     assert len(titles(cluster)) == 1, "the one of 59 minutes was the 21st"
 
 
+def test_a_job_that_always_fails_does_not_have_its_whole_history_read(cluster: Cluster):
+    cluster.job()
+    history(cluster, [1] * 5)
+    for number in range(200):
+        failed = {"job": "nightly", "run": f"2027{number:04}T000000Z", "status": "FAILED"}
+        cluster.dynamodb.put_item(TableName=cluster.runs_table, Item=serialize(failed))
+    assert cluster.store.history("nightly", status="SUCCEEDED", limit=20, among=200) == []
+    assert len(cluster.store.history("nightly", status="SUCCEEDED", limit=20, among=202)) == 2
+    assert len(cluster.store.history("nightly", status="SUCCEEDED", limit=20)) == 5
+
+
 # Making good
 
 
@@ -410,6 +482,48 @@ def test_runs_whose_events_were_lost_are_brought_up_to_date(cluster: Cluster):
     assert [operation for operation, _ in cluster.batch.asked[before:]] == ["describejobs"] * 2
     assert cluster.store.live() == []
     assert cluster.store.locks() == {}
+
+
+def test_a_pass_over_many_runs_that_go_on_writes_their_leases_and_reads_by_the_hundred(cluster: Cluster):
+    for number in range(250):
+        cluster.job(f"job-{number}")
+        cluster.batch.advance(cluster.only(cluster.schedule(f"job-{number}")["run_id"]), "RUNNING")
+    cluster.deliver()
+    look(cluster, minutes=5)
+    calls: list[str] = []
+    cluster.dynamodb.meta.events.register("before-call", lambda model: calls.append(model.name))
+    look(cluster, minutes=5)
+    assert calls.count("UpdateItem") == 250
+    assert len([name for name in calls if name == "BatchGetItem"]) == 3 * 3
+    # What is usual for a run that goes on takes a query each, everything else a few.
+    assert len([name for name in calls if name not in ("UpdateItem", "BatchGetItem")]) < 250 + 20
+
+
+def test_a_run_that_cannot_be_brought_up_to_date_keeps_the_others_from_nothing(cluster: Cluster):
+    for name in ("broken", "nightly"):
+        cluster.job(name)
+    broken = cluster.schedule("broken")["run_id"]
+    cluster.schedule()
+    cluster.store.amend(cluster.store.get(broken), {"stop": {"by": "ana", "at": "", "cause": "stopped", "reason": "why"}})
+    cluster.batch.succeed(cluster.only(RUN))
+    cluster.batch.events.clear()
+    cluster.batch.errors.append(("terminatejob", 403, "AccessDeniedException", "no"))
+    with pytest.raises(ClientError, match="AccessDeniedException"):
+        look(cluster, minutes=5)
+    assert cluster.store.get(RUN)["status"] == "SUCCEEDED"
+
+
+def test_without_an_answer_of_batch_schedules_are_looked_at_and_no_run_is_given_up(cluster: Cluster):
+    cluster.time = START - timedelta(hours=1)
+    cluster.job(**NIGHTLY)
+    cluster.job("other")
+    other = cluster.run("other")["run_id"]
+    look(cluster)
+    cluster.batch.errors.append(("describejobs", 403, "AccessDeniedException", "no"))
+    with pytest.raises(ClientError, match="AccessDeniedException"):
+        look(cluster, hours=1, minutes=20)
+    assert "nightly did not start at 2026-11-23 18:00 UTC" in titles(cluster)
+    assert cluster.store.get(other)["status"] == "SUBMITTED"
 
 
 def test_a_lock_whose_run_is_gone_is_freed(cluster: Cluster):

@@ -24,8 +24,23 @@ _ECR = re.compile(
 )
 
 
+class Look:
+    """Asks AWS each thing once, for however many runs wait for the same."""
+
+    def __init__(self, conductor: Conductor):
+        self.cluster = conductor.cluster
+        self._conductor = conductor
+        self._answers: dict[str, Any] = {}
+
+    def __call__(self, service: str, operation: str, **arguments: Any) -> Any:
+        question = f"{operation} {arguments}"
+        if question not in self._answers:
+            self._answers[question] = getattr(self._conductor.client(service), operation)(**arguments)
+        return self._answers[question]
+
+
 def likely(
-    conductor: Conductor, job: Mapping[str, Any], run: Mapping[str, Any], detail: Detail | None, others: Iterable[Mapping[str, Any]]
+    look: Look, job: Mapping[str, Any], run: Mapping[str, Any], detail: Detail | None, others: Iterable[Mapping[str, Any]]
 ) -> list[str]:
     """What keeps a run from starting, the likeliest first. `others` are the live runs, to count what they use."""
     in_queue = [one for one in others if one.get("queue") == run["queue"] and one["status"] in ("STARTING", "RUNNING")]
@@ -33,10 +48,10 @@ def likely(
     wanted = float(run.get("vcpu") or job.get("vcpu") or 0)
     probes: list[Callable[[], list[str]]] = [
         lambda: _said(detail),
-        lambda: _queue(conductor, run["queue"], used, wanted),
-        lambda: _subnets(conductor),
-        lambda: _quota(conductor, job, used, wanted),
-        lambda: _image(conductor, run.get("image")),
+        lambda: _queue(look, run["queue"], used, wanted),
+        lambda: _subnets(look),
+        lambda: _quota(look, job, run["queue"], used, wanted),
+        lambda: _image(look, run.get("image")),
     ]
     return [cause for probe in probes for cause in _tried(probe)]
 
@@ -56,12 +71,11 @@ def _said(detail: Detail | None) -> list[str]:
     return [f"{known} ({one_line(text)})"] if known else [one_line(text)] if text else []
 
 
-def _queue(conductor: Conductor, queue_arn: str, used: float, wanted: float) -> list[str]:
-    batch = conductor.client("batch")
-    queue = batch.describe_job_queues(jobQueues=[queue_arn])["jobQueues"][0]
+def _queue(look: Look, queue_arn: str, used: float, wanted: float) -> list[str]:
+    queue = look("batch", "describe_job_queues", jobQueues=[queue_arn])["jobQueues"][0]
     found = _state("queue", queue, queue["jobQueueName"])
     arns = [one["computeEnvironment"] for one in queue["computeEnvironmentOrder"]]
-    environments = batch.describe_compute_environments(computeEnvironments=arns)["computeEnvironments"]
+    environments = look("batch", "describe_compute_environments", computeEnvironments=arns)["computeEnvironments"]
     for one in environments:
         found += _state("compute environment", one, one["computeEnvironmentName"])
     room = sum(one.get("computeResources", {}).get("maxvCpus", 0) for one in environments)
@@ -80,21 +94,23 @@ def _state(what: str, described: Mapping[str, Any], name: str) -> list[str]:
     return []
 
 
-def _subnets(conductor: Conductor) -> list[str]:
-    subnets = conductor.cluster.get("subnets") or []
+def _subnets(look: Look) -> list[str]:
+    subnets = look.cluster.get("subnets") or []
     if not subnets:
         return []
-    described = conductor.client("ec2").describe_subnets(SubnetIds=list(subnets))["Subnets"]
+    described = look("ec2", "describe_subnets", SubnetIds=list(subnets))["Subnets"]
     if described and not any(one["AvailableIpAddressCount"] for one in described):
         return [f"no free address in the subnets {', '.join(sorted(one['SubnetId'] for one in described))}"]
     return []
 
 
-def _quota(conductor: Conductor, job: Mapping[str, Any], used: float, wanted: float) -> list[str]:
-    code, words = _QUOTAS.get(job.get("capacity", ""), (None, None))
+def _quota(look: Look, job: Mapping[str, Any], queue_arn: str, used: float, wanted: float) -> list[str]:
+    # A run that Spot took goes on in the on-demand queue.
+    capacity = "fargate" if queue_arn == look.cluster.get("on_demand_queue") else job.get("capacity", "")
+    code, words = _QUOTAS.get(capacity, (None, None))
     if code is None:
         return []
-    quota = conductor.client("service-quotas").get_service_quota(ServiceCode="fargate", QuotaCode=code)["Quota"]["Value"]
+    quota = look("service-quotas", "get_service_quota", ServiceCode="fargate", QuotaCode=code)["Quota"]["Value"]
     if used + wanted > quota:
         return [
             f"the account may use {quota:g} vCPUs of {words}, {used:g} are used and it wants {wanted:g}: ask for a higher quota"
@@ -102,13 +118,13 @@ def _quota(conductor: Conductor, job: Mapping[str, Any], used: float, wanted: fl
     return []
 
 
-def _image(conductor: Conductor, image: str | None) -> list[str]:
+def _image(look: Look, image: str | None) -> list[str]:
     match = _ECR.fullmatch(image or "")
     if not match:
         return []
     which = {"imageDigest": match["digest"]} if match["digest"] else {"imageTag": match["tag"] or "latest"}
     try:
-        conductor.client("ecr").describe_images(registryId=match["account"], repositoryName=match["name"], imageIds=[which])
+        look("ecr", "describe_images", registryId=match["account"], repositoryName=match["name"], imageIds=[which])
     except ClientError as error:
         if error.response["Error"]["Code"] in ("ImageNotFoundException", "RepositoryNotFoundException"):
             return [f"there is no image {image}"]

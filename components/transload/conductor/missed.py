@@ -27,20 +27,27 @@ def look(conductor: Conductor, now: datetime) -> int:
     off = conductor.store.controls(now)
     before = from_iso(told["watch"]["checked_until"]) if "watch" in told else now
     due: dict[str, list[datetime]] = {}
-    jobs: dict[str, Item] = {}
-    for job in conductor.store.jobs():
-        name = job["job"]
-        jobs[name] = job
+    jobs = {job["job"]: job for job in conductor.store.jobs()}
+    _forget_removed(conductor, jobs, told)
+    for name, job in jobs.items():
         since = _known_since(conductor, job, name in off, told, now)
         if since is None:
             continue
         grace = timedelta(minutes=job.get("grace_minutes") or _GRACE)
         due[name] = _due(conductor, job, max(since, before - grace, now - LOOK_BACK), now - grace, since)
     count = _tell_missing(conductor, jobs, _missing(conductor, due), told, now)
-    count += _recovered(conductor, jobs, now)
+    count += _recovered(conductor, now)
     # Last: what a crash leaves unchecked is checked by the next pass.
     conductor.store.renote("watch", {"checked_until": iso(max(now, before))})
     return count
+
+
+def _forget_removed(conductor: Conductor, jobs: Mapping[str, Item], told: Mapping[str, Item]) -> None:
+    """A job that is declared again later is a new one."""
+    for key in told:
+        kind, _, name = key.partition("#")
+        if kind in ("seen", "missed") and name not in jobs:
+            conductor.store.forget(key)
 
 
 def _known_since(conductor: Conductor, job: Item, off: bool, told: Mapping[str, Item], now: datetime) -> datetime | None:
@@ -147,15 +154,12 @@ def _local(job: Mapping[str, Any], time: datetime) -> str:
     return f"{time.astimezone(_schedule.zone_of(zone)):%Y-%m-%d %H:%M} {zone}"
 
 
-def _recovered(conductor: Conductor, jobs: Mapping[str, Item], now: datetime) -> int:
+def _recovered(conductor: Conductor, now: datetime) -> int:
     """The next run that the schedule starts, or the missed one if it comes late, ends the matter."""
     count = 0
     for key, before in conductor.store.told().items():
         name = key.partition("#")[2]
         if not key.startswith("missed#") or before.get("pending") or before["kind"] != "missed":
-            continue
-        if name not in jobs:
-            conductor.store.forget(key)
             continue
         last = from_iso(before["last"])
         came = [run for run in conductor.store.history(name, since=last) if _by_schedule(run)]

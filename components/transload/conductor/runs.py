@@ -7,6 +7,7 @@ import random
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
+from itertools import islice
 from typing import Any
 
 from transload.conductor.table import Item, Table, delete, failed_items, put, update
@@ -74,23 +75,33 @@ class Store:
         """A run by its keys, as the last write left it."""
         return self._runs.get({"job": job, "run": run})
 
+    def runs(self, keys: Iterable[tuple[str, str]]) -> dict[tuple[str, str], Item]:
+        """Those of these runs (job, run) that exist, as the last write left each."""
+        return {(one["job"], one["run"]): one for one in self._runs.some(keys)}
+
     def history(
-        self, job: str, since: datetime | None = None, status: str | Iterable[str] | None = None, limit: int | None = None
+        self,
+        job: str,
+        since: datetime | None = None,
+        status: str | Iterable[str] | None = None,
+        limit: int | None = None,
+        among: int | None = None,
     ) -> list[Item]:
-        """Runs of a job, the newest first. `since` is the scheduled time of the oldest; `status` one or several."""
+        """Runs of a job, the newest first. `since` is the scheduled time of the oldest; `status` one or several; at most `limit` of
+        the newest `among`."""
         wanted = {status} if isinstance(status, str) else set(status or ())
         first = since.strftime("%Y%m%dT%H%M%SZ") if since else "1"
         found: list[Item] = []
-        for run in self._runs.query(job, between=(first, "9"), newest_first=True):
+        for run in islice(self._runs.query(job, between=(first, "9"), newest_first=True, page=limit and max(limit, 100)), among):
             if not wanted or run["status"] in wanted:
                 found.append(run)
                 if limit and len(found) >= limit:
                     break
         return found
 
-    def present(self, keys: Sequence[tuple[str, str]]) -> set[tuple[str, str]]:
+    def present(self, keys: Iterable[tuple[str, str]]) -> set[tuple[str, str]]:
         """Which of these (job, run) exist."""
-        return self._runs.present(keys)
+        return {(one["job"], one["run"]) for one in self._runs.some(keys, keys_only=True)}
 
     def started_in_minute(self, job: str, run: str) -> bool:
         """Whether a scheduled run of the job has its time in the same minute as the run suffix `run`."""

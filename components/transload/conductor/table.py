@@ -1,7 +1,9 @@
 """A DynamoDB table as plain Python values."""
 
+import random
 import re
-from collections.abc import Iterator, Mapping, Sequence
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -127,9 +129,15 @@ class Table:
             yield from map(deserialize, page["Items"])
 
     def query(
-        self, job: str, *, between: tuple[str, str] | None = None, begins_with: str | None = None, newest_first: bool = False
+        self,
+        job: str,
+        *,
+        between: tuple[str, str] | None = None,
+        begins_with: str | None = None,
+        newest_first: bool = False,
+        page: int | None = None,
     ) -> Iterator[Item]:
-        """The items of one partition in the order of their range key, page by page."""
+        """The items of one partition in the order of their range key, `page` of them at a time or as many as DynamoDB gives."""
         when, values = "#job = :job", {":job": job}
         if between:
             when, values = f"{when} AND #run BETWEEN :first AND :last", {**values, ":first": between[0], ":last": between[1]}
@@ -142,19 +150,22 @@ class Table:
             ExpressionAttributeValues=serialize(values),
             ScanIndexForward=not newest_first,
             ConsistentRead=True,
+            PaginationConfig={"PageSize": page},
         )
-        for page in pages:
-            yield from map(deserialize, page["Items"])
+        for one in pages:
+            yield from map(deserialize, one["Items"])
 
-    def present(self, keys: Sequence[tuple[str, str]]) -> set[tuple[str, str]]:
-        """Which of these (job, run) exist: a hundred in one call."""
-        found: set[tuple[str, str]] = set()
+    def some(self, keys: Iterable[tuple[str, str]], *, keys_only: bool = False) -> Iterator[Item]:
+        """Those of the items (job, run) that exist, in no order: a hundred in one call."""
         rest = [serialize({"job": job, "run": run}) for job, run in dict.fromkeys(keys)]
+        names = {"ProjectionExpression": "#job, #run", "ExpressionAttributeNames": {"#job": "job", "#run": "run"}}
         while rest:
             asked, rest = rest[:100], rest[100:]
-            request = {"Keys": asked, "ConsistentRead": True, "ProjectionExpression": "#job, #run"}
-            request["ExpressionAttributeNames"] = {"#job": "job", "#run": "run"}
+            request = {"Keys": asked, "ConsistentRead": True, **(names if keys_only else {})}
             answer = self._client.batch_get_item(RequestItems={self.name: request})
-            found |= {(one["job"]["S"], one["run"]["S"]) for one in answer["Responses"].get(self.name, ())}
-            rest += answer.get("UnprocessedKeys", {}).get(self.name, {}).get("Keys", [])
-        return found
+            yield from map(deserialize, answer["Responses"].get(self.name, ()))
+            # More than 16 MB, or too many at once (DynamoDB API reference, BatchGetItem).
+            left = answer.get("UnprocessedKeys", {}).get(self.name, {}).get("Keys", [])
+            if left:
+                time.sleep(random.uniform(0, 0.2))  # noqa: S311
+            rest += left

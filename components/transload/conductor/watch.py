@@ -13,13 +13,15 @@ from transload.conductor.runs import is_over
 from transload.conductor.submit import nudge
 from transload.conductor.table import Item
 from transload.conductor.tell import leftovers, note, tell_once, tell_recovery
-from transload.conductor.times import duration, from_iso
+from transload.conductor.times import duration, from_iso, parse_run_id
 
 STUCK_AFTER = timedelta(minutes=10)
 """A run that was taken by AWS Batch this long ago and has not started is told, or earlier if the cluster gives up earlier."""
 
 _NOT_STARTED = ("SUBMITTED", "RUNNABLE", "STARTING")
 _LOOK_BACK = 20
+_AMONG = 200
+"""How far back those may lie. Of a job that always fails the whole history would be read, every five minutes."""
 _AT_LEAST = 5
 _TIMES_USUAL = 2
 
@@ -36,9 +38,10 @@ def watch(conductor: Conductor, event: Mapping[str, Any] | None = None) -> dict[
     work; the first error is raised at the end, so that the alarm on the function's errors rings.
     """
     as_of = from_iso(event["now"]) if event and event.get("now") else conductor.now()
+    counts: dict[str, int] = {}
     errors: list[Exception] = []
-    live, details = _live(conductor)
-    counts = {"live": len(live)}
+    details: dict[str, Detail] = {}
+    live = _live(conductor)
 
     def part(name: str, work: Callable[[], int]) -> None:
         try:
@@ -47,12 +50,16 @@ def watch(conductor: Conductor, event: Mapping[str, Any] | None = None) -> dict[
             log("a part of the pass failed", part=name, error=type(error).__name__)
             errors.append(error)
 
-    part("settled", lambda: _settle(conductor, live, details))
+    part("live", lambda: len(live))
+    part("known", lambda: _ask(conductor, live, details))
+    part("settled", lambda: _settle(conductor, live, details, known="known" in counts))
     part("locks", lambda: _locks(conductor))
     part("missed", lambda: missed.look(conductor, as_of))
-    runs = [one for one in (conductor.store.run(run["job"], run["run"]) for run in live) if one]
-    part("stuck", lambda: _stuck(conductor, runs, details))
-    part("long", lambda: _long(conductor, runs))
+    # What is told of these is true of them now: settling has changed some.
+    runs = conductor.store.runs(_key(run) for run in live)
+    going_on = [run for run in (runs.get(_key(run)) for run in live) if run and not is_over(run)]
+    part("stuck", lambda: _stuck(conductor, going_on, details))
+    part("long", lambda: _long(conductor, going_on))
     part("recovered", lambda: _recovered(conductor))
     part("leftovers", lambda: leftovers(conductor, conductor.store.told()))
     if errors:
@@ -60,36 +67,57 @@ def watch(conductor: Conductor, event: Mapping[str, Any] | None = None) -> dict[
     return counts
 
 
-def _live(conductor: Conductor) -> tuple[list[Item], dict[str, Detail]]:
-    """The runs that are not over, and what AWS Batch knows of their jobs."""
+def _live(conductor: Conductor) -> list[Item]:
+    """The runs that are not over."""
+    noted = conductor.store.live()
+    runs = conductor.store.runs((one["job_name"], one["run"]) for one in noted)
     live: list[Item] = []
-    for one in conductor.store.live():
-        run = conductor.store.run(one["job_name"], one["run"])
+    for one in noted:
+        run = runs.get((one["job_name"], one["run"]))
         if run is None or is_over(run):
             conductor.store.drop_live(one["run_id"])
         else:
             live.append(run)
-    ids = [run["batch_job_ids"][-1] for run in live if _has_job(run)]
-    return live, batch.describe(conductor, ids) if ids else {}
+    return live
+
+
+def _key(run: Mapping[str, Any]) -> tuple[str, str]:
+    return run["job"], run["run"]
+
+
+def _ask(conductor: Conductor, live: Iterable[Item], details: dict[str, Detail]) -> int:
+    """Ask AWS Batch for the jobs of these runs. How many it knows."""
+    details |= batch.describe(conductor, [run["batch_job_ids"][-1] for run in live if _has_job(run)])
+    return len(details)
 
 
 def _has_job(run: Mapping[str, Any]) -> bool:
     return bool(run["batch_job_ids"]) and len(run["batch_job_ids"]) >= run["submission"]
 
 
-def _settle(conductor: Conductor, live: Iterable[Item], details: Mapping[str, Detail]) -> int:
-    """Bring every run up to date. A run whose turn it is not keeps the others from nothing."""
-    changed = 0
+def _settle(conductor: Conductor, live: Iterable[Item], details: Mapping[str, Detail], *, known: bool) -> int:
+    """Bring every run up to date; without an answer of AWS Batch (`known`) only those that have no job yet. A run that cannot be
+    keeps the others from nothing: the first error is raised at the end."""
+    errors: list[Exception] = []
+    count = 0
     # Steps before their flow: the flow is derived from them.
     for run in sorted(live, key=lifecycle.is_flow):
+        if _has_job(run) and not known:
+            continue
         try:
-            changed += _settle_one(conductor, run, details) != run["status"]
+            _settle_one(conductor, run, details)
+            count += 1
         except batch.UnsureError as unsure:
             log("not submitted yet", run_id=run["run_id"], error=str(unsure))
-    return changed
+        except Exception as error:
+            log("could not be brought up to date", run_id=run["run_id"], error=type(error).__name__)
+            errors.append(error)
+    if errors:
+        raise errors[0]
+    return count
 
 
-def _settle_one(conductor: Conductor, run: Item, details: Mapping[str, Detail]) -> str:
+def _settle_one(conductor: Conductor, run: Item, details: Mapping[str, Detail]) -> None:
     if run["status"] == "QUEUED":
         nudge(conductor, run)
     elif lifecycle.is_flow(run):
@@ -101,14 +129,15 @@ def _settle_one(conductor: Conductor, run: Item, details: Mapping[str, Detail]) 
         lifecycle.settle_with(conductor, run, details)
     else:
         lifecycle.resume(conductor, run)
-    return (conductor.store.run(run["job"], run["run"]) or run)["status"]
 
 
 def _locks(conductor: Conductor) -> int:
     """Renew the locks of runs that go on, free the others, and start what waits. How many were freed."""
     freed = 0
-    for name, lock in conductor.store.locks().items():
-        holder = conductor.store.get(lock["holder"])
+    locks = conductor.store.locks()
+    holders = conductor.store.runs(filter(None, (parse_run_id(lock["holder"]) for lock in locks.values())))
+    for name, lock in locks.items():
+        holder = holders.get(parse_run_id(lock["holder"]) or ("", ""))
         if holder and not is_over(holder):
             conductor.store.renew_lock(name, lock["holder"], conductor.now())
         else:
@@ -124,13 +153,14 @@ def _stuck(conductor: Conductor, runs: list[Item], details: Mapping[str, Detail]
     now = conductor.now()
     after = min(STUCK_AFTER, timedelta(minutes=conductor.cluster.get("stuck_after_minutes") or 10))
     told = conductor.store.told()
+    look = causes.Look(conductor)
     count = 0
     for run in runs:
         waited = now - from_iso(run["status_since"])
         if run["status"] not in _NOT_STARTED or waited < after or lifecycle.is_flow(run) or f"stuck#{run['run_id']}" in told:
             continue
         job = conductor.store.job(run["job"]) or {}
-        found = causes.likely(conductor, job, run, details.get(run["batch_job_id"]), runs)
+        found = causes.likely(look, job, run, details.get(run["batch_job_id"]), runs)
         facts = [
             ("run", run["run_id"]),
             ("state", f"{run['status']} for {duration(waited.total_seconds())}"),
@@ -145,12 +175,13 @@ def _stuck(conductor: Conductor, runs: list[Item], details: Mapping[str, Detail]
 
 def _long(conductor: Conductor, runs: Iterable[Item]) -> int:
     now = conductor.now()
+    told = conductor.store.told()
     count = 0
     for run in runs:
-        if run["status"] != "RUNNING" or not run.get("started_at") or lifecycle.is_flow(run):
+        if run["status"] != "RUNNING" or not run.get("started_at") or lifecycle.is_flow(run) or f"long#{run['run_id']}" in told:
             continue
         took = (now - from_iso(run["started_at"])).total_seconds()
-        usual = usual_seconds(conductor.store.history(run["job"], status="SUCCEEDED", limit=_LOOK_BACK))
+        usual = usual_seconds(conductor.store.history(run["job"], status="SUCCEEDED", limit=_LOOK_BACK, among=_AMONG))
         if usual is None or took <= _TIMES_USUAL * usual:
             continue
         facts = [
