@@ -4,7 +4,7 @@ BIN := .venv/bin
 INSTALLED := .venv/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help up down test check format bench lock clean
+.PHONY: help up down test day check format bench lock clean
 
 help: ## what can be made
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -22,8 +22,11 @@ up: $(INSTALLED) ## the whole platform on this machine
 down: $(INSTALLED) ## stop the local cloud
 	@$(BIN)/transload local down
 
-test: $(INSTALLED) ## every test
-	@$(BIN)/pytest -n 2 --dist loadgroup
+test: $(INSTALLED) ## every test but the whole day
+	@$(BIN)/pytest -n 2 --dist loadgroup -m "not day"
+
+day: $(INSTALLED) ## a whole day of the five jobs, everything delivered twice
+	@$(BIN)/pytest -m day
 
 check: $(INSTALLED) ## format, lint, types, links in the docs
 	@$(BIN)/ruff format --check --diff .

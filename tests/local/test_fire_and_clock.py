@@ -193,16 +193,25 @@ def test_ctrl_c_stops_the_clock_and_it_tells_what_passed(platform: Platform) -> 
     assert told["errors"] == []
 
 
-def test_a_day_with_everything_delivered_twice_and_a_reclaim_has_each_due_run_once(platform: Platform) -> None:
+@pytest.mark.parametrize(
+    ("begin", "end", "runs"),
+    [
+        pytest.param("2026-12-01T15:55", "2026-12-01T21:15", 64 + 6 + 3, id="the-hours-of-all-five-jobs"),
+        pytest.param("2026-12-02T00:00", "2026-12-03T00:00", 288 + 24 + 3, id="the-whole-day", marks=pytest.mark.day),
+    ],
+)
+def test_with_everything_delivered_twice_and_a_reclaim_each_due_run_stands_once(
+    platform: Platform, begin: str, end: str, runs: int
+) -> None:
     """EventBridge Scheduler and EventBridge deliver at least once, and EventBridge in any order; Spot takes a run away."""
     platform.image("data-import", _SPOT)
-    day = datetime(2026, 12, 1, tzinfo=UTC)
+    first, last = (datetime.fromisoformat(f"{time}+00:00") for time in (begin, end))
+    large = f"data-import-{first:%Y%m%d}T160000Z"
     control("disorder", platform, copies=2, shuffle=3)
     reclaimed: list[subprocess.CompletedProcess[str]] = []
-    interrupt = threading.Thread(target=lambda: reclaimed.append(_reclaim_when_running(platform, "data-import-20261201T160000Z")))
+    interrupt = threading.Thread(target=lambda: reclaimed.append(_reclaim_when_running(platform, large)))
     interrupt.start()
-    span = ["--from", day.isoformat(), "--until", (day + timedelta(days=1)).isoformat()]
-    passed = platform.transload("clock", "--speed", "86400", "--twice", "--json", *span)
+    passed = platform.transload("clock", "--speed", "86400", "--twice", "--json", "--from", f"{begin}Z", "--until", f"{end}Z")
     interrupt.join()
     control("disorder", platform)
 
@@ -212,18 +221,19 @@ def test_a_day_with_everything_delivered_twice_and_a_reclaim_has_each_due_run_on
     total = 0
     for job in platform.store.jobs():
         [expression] = job["expressions"]
-        due = due_between(expression, job["timezone"], day - timedelta(seconds=1), day + timedelta(days=1, seconds=-1))
-        runs = [run for run in platform.store.history(job["job"], since=day) if run["run"] < "20261202"]
-        assert sorted(run["scheduled_for"] for run in runs) == [f"{at:%Y-%m-%dT%H:%M:%SZ}" for at in due], job["job"]
-        assert Counter(run["status"] for run in runs) == {"SUCCEEDED": len(due)}, job["job"]
-        assert [submitted[run["run_id"]] for run in runs] == [1] * len(due), job["job"]
+        due = due_between(expression, job["timezone"], first - timedelta(seconds=1), last - timedelta(seconds=1))
+        stand = [run for run in platform.store.history(job["job"], since=first) if run["run"] < f"{last:%Y%m%dT%H%M}"]
+        assert sorted(run["scheduled_for"] for run in stand) == [f"{at:%Y-%m-%dT%H:%M:%SZ}" for at in due], job["job"]
+        assert due, job["job"]
+        assert Counter(run["status"] for run in stand) == {"SUCCEEDED": len(due)}, job["job"]
+        assert [submitted[run["run_id"]] for run in stand] == [1] * len(due), job["job"]
         total += len(due)
-    assert total == 288 + 24 + 3
+    assert total == runs
     assert platform.store.live() == []
     assert platform.store.locks() == {}
     batch = platform.cloud.client("batch")
-    first = batch.describe_jobs(jobs=[f"{_job_id(platform, 'data-import-20261201T160000Z')}:0"])["jobs"][0]
-    assert [attempt["statusReason"] for attempt in first["attempts"]] == [
+    taken = batch.describe_jobs(jobs=[f"{_job_id(platform, large)}:0"])["jobs"][0]
+    assert [attempt["statusReason"] for attempt in taken["attempts"]] == [
         "Your Spot Task was interrupted.",
         "Essential container in task exited",
     ]
