@@ -66,6 +66,11 @@ TRANSLATED = {
     # Both, on the dates of one week of the month: EventBridge counts weekdays.
     "0 9 */100,1-7 * MON": ["cron(0 9 ? * MON#1 *)"],
     "0 9 8-14 * */7": ["cron(0 9 ? * SUN#2 *)"],
+    "0 0 29 2 */7": ["cron(0 0 ? 2 SUN#5 *)"],
+    "0 0 29,30 2,4 */7": ["cron(0 0 ? 2,4 SUN#5 *)"],
+    # Every date that these months have.
+    "0 0 1-29 2 */2": ["cron(0 0 ? 2 SUN,TUE,THU,SAT *)"],
+    "0 0 1-30 4,6 1": ["cron(0 0 * 4,6 ? *)"],
     "0 9 */100,1-7 * 2,4": ["cron(0 9 ? * TUE#1 *)", "cron(0 9 ? * THU#1 *)"],
     "@yearly": ["cron(0 0 1 1 ? *)"],
     "@annually": ["cron(0 0 1 1 ? *)"],
@@ -97,7 +102,8 @@ def test_unix_cron_is_written_as_eventbridge_expressions(text):
         ("0 0 * * * *", "unix cron has 5 fields, not 6: seconds cannot be scheduled; with a year write cron(...)"),
         ("0 9 ? * MON-FRI *", "six fields are EventBridge's own form; nearest: cron(0 9 ? * MON-FRI *)"),
         ("0 9 * * * root backup.sh", "only the five time fields make the schedule, without user and command; nearest: 0 9 * * *"),
-        ("0 9 * * * date +%F", "% ends the line in a crontab's command"),
+        ("0 9 * * * date +%F", "without user and command; nearest: 0 9 * * *"),
+        ("0 9 * * * # nightly", "without user and command; nearest: 0 9 * * *"),
         ("60 * * * *", "minute 60 is outside 0-59"),
         ("0 24 * * *", "hour 24 is outside 0-23"),
         ("0 0 0 * *", "day-of-month 0 is outside 1-31"),
@@ -121,20 +127,22 @@ def test_unix_cron_is_written_as_eventbridge_expressions(text):
         ("*-5 * * * *", "minute '*' is not one of 0-59"),
         ("*/0 * * * *", "minute '*/0': the step '0' is not a number above 0"),
         ("*/x * * * *", "minute '*/x': the step 'x' is not a number above 0"),
-        ("5/15 * * * *", "minute '5/15': in cron a step follows * or a range; nearest: 5-59/15"),
-        ("0 0 * * 1/2", "day-of-week '1/2': in cron a step follows * or a range; nearest: 1-6/2"),
-        ("0 22-2 * * *", "hour '22-2' runs backwards: in cron a range does not wrap; nearest: 22-23,0-2"),
-        ("0 0 * * sat-sun", "day-of-week 'sat-sun' runs backwards: in cron a range does not wrap; nearest: sat,sun"),
-        ("0 20-4/4 * * *", "hour '20-4/4' runs backwards: in cron a range does not wrap; nearest: 20,0,4"),
-        ("0 0 ? * 1", "day-of-month '?' is EventBridge's: unix cron writes *; nearest: *"),
+        ("5/15 * * * *", "minute '5/15': in cron a step follows * or a range; nearest: 5-59/15 * * * *"),
+        ("0 0 * * 1/2", "day-of-week '1/2': in cron a step follows * or a range; nearest: 0 0 * * 1-6/2"),
+        ("0 22-2 * * *", "hour '22-2' runs backwards: in cron a range does not wrap; nearest: 0 22-23,0-2 * * *"),
+        ("0 0 * * sat-sun", "day-of-week 'sat-sun' runs backwards: in cron a range does not wrap; nearest: 0 0 * * sat,sun"),
+        ("0 20-4/4 * * *", "hour '20-4/4' runs backwards: in cron a range does not wrap; nearest: 0 20,0,4 * * *"),
+        ("0 0 ? * 1", "day-of-month '?' is EventBridge's: unix cron writes *; nearest: 0 0 * * 1"),
         ("0 0 L * *", "day-of-month 'L': L, W and # are EventBridge's and stand inside cron(...) only"),
         ("0 0 15W * *", "day-of-month '15W': L, W and # are EventBridge's"),
         ("0 0 * * MON#2", "day-of-week 'MON#2': L, W and # are EventBridge's"),
         ("0 0 * * 5L", "day-of-week '5L': L, W and # are EventBridge's"),
         ("H * * * *", "minute 'H' is Jenkins' syntax: choose a value"),
+        ("H/15 * * * *", "minute 'H/15' is Jenkins' syntax: choose a value"),
         ("0 H(0-7) * * *", "hour 'H(0-7)' is Jenkins' syntax: choose a value"),
         ("0~30 * * * *", "minute '0~30': a random time (~) cannot be scheduled, choose one"),
         ("0 0 31 2 *", "never fires: month '2' has no day '31'"),
+        ("0 0 31 2 */2", "never fires: month '2' has no day '31'"),
         ("0 0 30-31 feb *", "never fires: month 'feb' has no day '30-31'"),
         ("0 0 31 4,6,9,11 *", "never fires: month '4,6,9,11' has no day '31'"),
         (
@@ -154,13 +162,52 @@ def test_what_cron_or_eventbridge_cannot_do_is_refused_with_the_reason(text, rea
     assert "\n" not in str(caught.value)
 
 
-def test_the_nearest_thing_that_can_be_expressed_can_be():
-    for text in ("0 22-2 * * *", "5/15 * * * *", "0 0 * * sat-sun", "0 20-4/4 * * *", "0 0 * * 1/2"):
-        with pytest.raises(ScheduleError) as caught:
-            parse(text)
-        bad = re.search("'(.*?)'", caught.value.reason)
-        assert bad
-        assert parse(text.replace(bad[1], str(caught.value.nearest))).expressions
+@pytest.mark.parametrize(
+    ("text", "nearest"),
+    [
+        # Steps, ranges and ? as EventBridge and others read them, all of them at once.
+        ("0/5 8/4 ? * MON", "0-59/5 8-23/4 * * MON"),
+        ("1-3,10/20,55-5 * * * *", "1-3,10-59/20,55-59,0-5 * * * *"),
+        ("0 0 * * fri-tue/2", "0 0 * * fri,sun,tue"),
+        ("0 0 * nov-feb 7-2", "0 0 * nov-12,1-feb sun,mon,tue"),
+        ("0/5 0 */2 * 1", "0-59/5 0 * * 1 with a job that looks at the date itself"),
+        ("0/5 * * * * root backup.sh", "0-59/5 * * * *"),
+        # Days that EventBridge has and unix cron has not, counted as unix cron counts.
+        ("*/90 0 L * *", "cron(0 0 L * ? *)"),
+        ("0/20 9 15W jan-mar ?", "cron(0/20 9 15W 1-3 ? *)"),
+        ("0 9 * * 1#2", "cron(0 9 ? * MON#2 *)"),
+        ("0 9 ? * friL", "cron(0 9 ? * 6L *)"),
+        ("0 9 * * 5L", "cron(0 9 ? * 6L *)"),
+        ("0 9 * * 0L", "cron(0 9 ? * 1L *)"),
+        # Seconds in front; with ? the days are counted as EventBridge counts them.
+        ("0 */10 * * * *", "*/10 * * * *"),
+        ("00 0 9 * * MON-FRI", "0 9 * * MON-FRI"),
+        ("0 0/15 * * * *", "0-59/15 * * * *"),
+        ("0 15 10 ? * 2-6", "cron(15 10 ? * 2-6 *)"),
+        ("0 15 10 L * ?", "cron(15 10 L * ? *)"),
+        ("0 0 12 1/5 * ? 2027", "cron(0 12 1/5 * ? 2027)"),
+        ("@every 1h30m", "rate(90 minutes)"),
+        ("@every 24h0m0s", "rate(24 hours)"),
+        # What has no equal, or is wrong elsewhere too.
+        ("0/5 25 * * *", None),
+        ("0 0 1,L * *", None),
+        ("0 0 1 * 5L", None),
+        ("0 0 L-3 * *", None),
+        ("60 0 L * *", None),
+        ("0 99 * * * root backup.sh", None),
+        ("*/5 * * * * *", None),
+        ("30 0 12 * * ?", None),
+        ("0 0 0 * * 4#6", None),
+        ("0 0 12 * * * 2027", None),
+        ("@every 0m", None),
+        ("@every 90s", None),
+    ],
+)
+def test_the_nearest_thing_that_can_be_expressed_is_a_whole_schedule(text, nearest):
+    with pytest.raises(ScheduleError) as caught:
+        parse(text)
+    assert caught.value.nearest == nearest
+    assert nearest is None or parse(nearest.removesuffix(" with a job that looks at the date itself")).expressions
 
 
 @pytest.mark.parametrize(
@@ -208,7 +255,9 @@ def test_eventbridge_expressions_are_taken_and_written_in_their_full_form(text, 
         ("cron(0\t9 * * ? *)", "exactly one space between the fields of cron(); nearest: cron(0 9 * * ? *)"),
         ("cron(0 9 * *)", "cron() has 6 fields (minute hour day-of-month month day-of-week year), not 4"),
         ("cron(0 0 9 * * ? *)", "cron() has 6 fields (minute hour day-of-month month day-of-week year), not 7"),
-        ("cron()", "exactly one space"),
+        ("cron()", "cron() has 6 fields (minute hour day-of-month month day-of-week year), not 0"),
+        ("cron(0  99 * * ? *)", "hour 99 is outside 0-23"),
+        ("cron(0  9 * * * *)", "cron() wants ? in exactly one of day-of-month and day-of-week; nearest: cron(0 9 * * ? *)"),
         ("cron(60 9 * * ? *)", "minute 60 is outside 0-59"),
         ("cron(0 9 ? * 0 *)", "day-of-week 0 is outside 1-7"),
         ("cron(0 9 ? * 8 *)", "day-of-week 8 is outside 1-7"),
@@ -223,7 +272,7 @@ def test_eventbridge_expressions_are_taken_and_written_in_their_full_form(text, 
         ("cron(*,5 * * * ? *)", "minute '*,5' is not a value"),
         ("cron(5, * * * ? *)", "minute '5,' is not a value"),
         ("cron(0 9 ? * MONDAY *)", "day-of-week 'MONDAY' is not one of 1-7 or SUN-SAT"),
-        ("cron(0 9 ? * MON#6 *)", "day-of-week 'MON#6': # takes one day, a number 1-5 and nothing beside them"),
+        ("cron(0 9 ? * MON#6 *)", "day-of-week 'MON#6': # takes one day, a number 1-5 and nothing beside them, as in MON#1"),
         ("cron(0 9 ? * 3#1,6#3 *)", "day-of-week '3#1,6#3': # takes one day"),
         ("cron(0 9 1,L * ? *)", "day-of-month '1,L': L, LW and 15W stand alone in EventBridge"),
         ("cron(0 9 L-3 * ? *)", "day-of-month 'L-3': L, LW and 15W stand alone in EventBridge"),

@@ -111,15 +111,17 @@ def test_every_unix_expression_fires_when_an_independent_engine_says_or_is_refus
     unix(
         minute=st.just("0"),
         hour=st.just("0"),
-        month=st.just("*"),
-        date=st.sampled_from(["*/100,1-7", "*/100,8-14", "1-7", "8-14,22-28", "29-31", "*/31,2-7,15-21", "*/2", "*/1", "*", "*/7"]),
+        month=st.sampled_from(["*", "*", "2", "2,4", "4,6"]),
+        date=st.sampled_from(
+            "*/100,1-7 */100,8-14 1-7 8-14,22-28 29-31 */31,2-7,15-21 */2 */1 * */7 29 29,30 1-29 */100,2-30 31".split()
+        ),
     ),
     STARTS,
 )
 def test_the_two_day_fields_together_are_days_that_both_match_or_a_refusal(text, after):
     schedule, reason = attempt(text)
     if schedule is None:
-        assert "wants a day to match both" in reason
+        assert "wants a day to match both" in reason or ("never fires" in reason and engine(text, after) is None)
         return
     assert [*schedule.next(after, 50)] == engine(text, after)
 

@@ -194,6 +194,7 @@ def _nearest_zone(name: str) -> str | None:
     return known[cities[near[0]]] if near else None
 
 
+@lru_cache(maxsize=1024)
 def _values(field: Field, text: str) -> tuple[tuple[int, ...], str]:
     """The values of a field in EventBridge's syntax, and how to write it."""
     values: set[int] = set()
@@ -228,7 +229,7 @@ def _dates(text: str) -> tuple[Days, str]:
         day = DAY_OF_MONTH.number(match[1])
         return Days("nearest", (day,)), f"{day}W"
     if re.search("[LW]", text):
-        raise ScheduleError(f"day-of-month {text!r}: L, LW and 15W stand alone in EventBridge", "L")
+        raise ScheduleError(f"day-of-month {text!r}: L, LW and 15W stand alone in EventBridge")
     values, written = _values(DAY_OF_MONTH, text)
     return Days("dates", values), written
 
@@ -243,21 +244,21 @@ def _weekdays(text: str) -> tuple[Days, str]:
     if match := re.fullmatch(r"([0-9A-Z]+)#([1-5])", text):
         return Days("nth", (DAY_OF_WEEK.number(match[1]) - 1, int(match[2]))), text
     if "#" in text:
-        raise ScheduleError(f"day-of-week {text!r}: # takes one day, a number 1-5 and nothing beside them", "MON#1")
+        raise ScheduleError(f"day-of-week {text!r}: # takes one day, a number 1-5 and nothing beside them, as in MON#1")
     values, written = _values(DAY_OF_WEEK, text)
     return Days("weekdays", tuple(value - 1 for value in values)), written
 
 
 def _cron(body: str) -> Cron:
-    fields = re.sub(r"\b0+(?=[0-9])", "", body.upper()).split(" ")
-    if "" in fields or re.search(r"\s", body.replace(" ", "")):
-        raise ScheduleError("EventBridge wants exactly one space between the fields of cron()", f"cron({' '.join(body.split())})")
+    fields = re.sub(r"\b0+(?=[0-9])", "", body.upper()).split()
+    if body != (spaced := " ".join(body.split())):
+        raise ScheduleError("EventBridge wants exactly one space between the fields of cron()", _cron(spaced).text)
     if len(fields) not in (5, 6):
         raise ScheduleError(f"cron() has 6 fields (minute hour day-of-month month day-of-week year), not {len(fields)}")
     minute, hour, dates, month, weekdays, year = [*fields, "*"][:6]
     if (dates == "?") == (weekdays == "?"):
         pair = f"{dates.replace('?', '*')} {month} ?" if weekdays in ("*", "?") else f"? {month} {weekdays}"
-        nearest = f"cron({minute} {hour} {pair} {year})" if {"*", "?"} & {dates, weekdays} else None
+        nearest = _cron(f"{minute} {hour} {pair} {year}").text if {"*", "?"} & {dates, weekdays} else None
         raise ScheduleError("cron() wants ? in exactly one of day-of-month and day-of-week", nearest)
     days, days_text = _dates(dates) if weekdays == "?" else _weekdays(weekdays)
     (minutes, minute), (hours, hour), (months, month) = map(_values, (*FIELDS[:2], FIELDS[3]), (minute, hour, month))
