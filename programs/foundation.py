@@ -18,8 +18,10 @@ def deploy(settings: Settings) -> Foundation:
     """Build the network and the cluster in it: in its private subnets, or without a NAT in the public ones."""
     network = Network("platform", {"cidr_block": settings.cidr_block, "zones": settings.zones, "nat": settings.nat})
     alerts: AlertsArgs = {"emails": settings.alert_emails}
+    if settings.slack_workspace_id or settings.slack_channel_id:
+        alerts |= {"slack_workspace_id": settings.slack_workspace_id, "slack_channel_id": settings.slack_channel_id}
     told: BatchClusterArgs | dict = (
-        {"alerts": alerts} if settings.alert_emails else {"no_alerts_because": settings.no_alerts_because}
+        {"alerts": alerts} if any(alerts.values()) else {"no_alerts_because": settings.no_alerts_because}
     )
     cluster = BatchCluster(
         "platform",

@@ -1,8 +1,11 @@
 """The configuration of a stack, read in one place."""
 
+import dataclasses
+import difflib
 from dataclasses import dataclass
 
 import pulumi
+from pulumi.runtime.config import CONFIG, get_config_env
 
 
 @dataclass(frozen=True)
@@ -17,6 +20,8 @@ class Settings:
     capacity: list[str]
     max_vcpus: int
     alert_emails: list[str]
+    slack_workspace_id: str
+    slack_channel_id: str
     no_alerts_because: str
     protect_data: bool
     log_retention_days: int
@@ -43,6 +48,7 @@ class Settings:
 def load() -> Settings:
     """The settings of the stack that is running. Pulumi.yaml holds the defaults, so every key is there."""
     config = pulumi.Config()
+    _refuse_unknown_keys(config.name)
     return Settings(
         stage=pulumi.get_stack(),
         timezone=config.require("timezone"),
@@ -52,6 +58,8 @@ def load() -> Settings:
         capacity=config.require_object("capacity"),
         max_vcpus=config.require_int("max_vcpus"),
         alert_emails=config.require_object("alert_emails"),
+        slack_workspace_id=config.require("slack_workspace_id"),
+        slack_channel_id=config.require("slack_channel_id"),
         no_alerts_because=config.require("no_alerts_because"),
         protect_data=config.require_bool("protect_data"),
         log_retention_days=config.require_int("log_retention_days"),
@@ -66,4 +74,17 @@ def load() -> Settings:
         new_dns_name=config.require("new_dns_name"),
         load_balancer_zone_id=config.require("load_balancer_zone_id"),
         cutover_percent=config.require_int("cutover_percent"),
+    )
+
+
+def _refuse_unknown_keys(project: str) -> None:
+    """`ValueError` for a key that is none of ours: Pulumi takes it, and then the default of the one that was meant."""
+    known = {field.name for field in dataclasses.fields(Settings)} - {"stage"}
+    given = {key.removeprefix(f"{project}:") for key in {**get_config_env(), **CONFIG.get()} if key.startswith(f"{project}:")}
+    if given <= known:
+        return
+    unknown = min(given - known)
+    near = difflib.get_close_matches(unknown, known, 1)
+    raise ValueError(
+        f"unknown configuration {project}:{unknown}, " + (f"did you mean {near[0]}?" if near else "Pulumi.yaml lists what there is")
     )

@@ -69,6 +69,23 @@ def test_only_prod_protects_and_it_protects_what_holds_data(platform):
     }
 
 
+def test_people_are_told_as_the_configuration_says(platform):
+    mails, slack = "aws:sns/topicSubscription:TopicSubscription", "aws:chatbot/slackChannelConfiguration:SlackChannelConfiguration"
+    told = {
+        stack: (
+            [found.inputs["endpoint"] for found in platform[stack].all(mails)],
+            [found.inputs["slackChannelId"] for found in platform[stack].all(slack)],
+        )
+        for stack in STACKS
+    }
+
+    assert told == {
+        "local": ([], []),
+        "staging": (["staging-alerts@example.com"], []),
+        "prod": (["platform-alerts@example.com"], ["C0123456789"]),
+    }
+
+
 def test_spot_comes_first(platform):
     for stack in STACKS:
         spot = platform[stack].one("aws:batch/jobQueue:JobQueue", "platform-spot").inputs["computeEnvironmentOrders"]
@@ -328,6 +345,8 @@ def test_placeholders_are_filled_where_a_job_needs_them(platform):
         ("capacity", ["fargate", "lambda"], "BatchCluster 'platform': capacity"),
         ("nat", "two", "Network 'platform': nat must be one of none, single, one_per_zone, got 'two'"),
         ("timezone", "Tokyo", "LogPipeline 'app-logs': timezone 'Tokyo' is not an IANA time zone"),
+        ("zonse", 3, "unknown configuration transload:zonse, did you mean zones?"),
+        ("xyz", "a", "unknown configuration transload:xyz, Pulumi.yaml lists what there is"),
     ],
 )
 def test_a_mistake_in_the_configuration_is_one_line(key, value, message):
