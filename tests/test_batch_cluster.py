@@ -59,7 +59,7 @@ DEFAULTS = {
         for part in ("submit", "record", "watch")
     ),
     *((ALARM, f"platform-{part}-{metric}") for part in ("submit", "record", "watch") for metric in ("errors", "throttles")),
-    *((ALARM, f"platform-{part}") for part in ("dead-letter", "start-errors", "start-dropped")),
+    *((ALARM, f"platform-{part}") for part in ("dead-letter", "start-errors", "start-dropped", "watch-silent")),
 }
 MAIL = {("aws:sns/topicSubscription:TopicSubscription", "platform-platform@example.com")}
 
@@ -163,7 +163,9 @@ def test_instances_can_be_changed_in_place_and_keep_their_metadata_to_themselves
     assert resources["allocationStrategy"] == "BEST_FIT_PROGRESSIVE"
     assert "desiredVcpus" not in resources
     assert environment.options.ignore_changes == ("computeResources.desiredVcpus",)
-    assert recording.one("aws:ec2/launchTemplate:LaunchTemplate").inputs["metadataOptions"]["httpTokens"] == "required"
+    template = recording.one("aws:ec2/launchTemplate:LaunchTemplate").inputs
+    assert template["metadataOptions"]["httpTokens"] == "required"
+    assert template["blockDeviceMappings"] == [{"deviceName": "/dev/xvda", "ebs": {"encrypted": "true"}}]
 
 
 def test_a_job_that_cannot_start_is_cancelled(declare):
@@ -395,7 +397,8 @@ def test_the_watch_looks_every_five_minutes(least):
 
 def test_the_conductors_own_failure_is_told_and_its_recovery_too(least):
     topic = least.one(TOPIC).outputs["arn"]
-    metrics = {(alarm.inputs["namespace"], alarm.inputs["metricName"]) for alarm in least.all(ALARM)}
+    alarms = [alarm for alarm in least.all(ALARM) if alarm.name != "platform-watch-silent"]
+    metrics = {(alarm.inputs["namespace"], alarm.inputs["metricName"]) for alarm in alarms}
 
     assert metrics == {
         ("AWS/Lambda", "Errors"),
@@ -407,7 +410,17 @@ def test_the_conductors_own_failure_is_told_and_its_recovery_too(least):
     assert {(*alarm.inputs["alarmActions"], *alarm.inputs["okActions"]) for alarm in least.all(ALARM)} == {(topic, topic)}
     assert least.one(ALARM, "platform-start-errors").inputs["dimensions"] == {"ScheduleGroup": "platform-test"}
     assert least.one(ALARM, "platform-watch-errors").inputs["dimensions"] == {"FunctionName": "platform-test-watch"}
-    assert {alarm.inputs["treatMissingData"] for alarm in least.all(ALARM)} == {"notBreaching"}
+    judged = {(alarm.inputs["comparisonOperator"], alarm.inputs["threshold"], alarm.inputs["treatMissingData"]) for alarm in alarms}
+    assert judged == {("GreaterThanThreshold", 0, "notBreaching")}
+
+
+def test_a_watch_that_does_not_run_is_told_by_an_alarm_since_it_cannot_tell_it_itself(least):
+    alarm = least.one(ALARM, "platform-watch-silent").inputs
+
+    assert (alarm["namespace"], alarm["metricName"]) == ("AWS/Lambda", "Invocations")
+    assert alarm["dimensions"] == {"FunctionName": "platform-test-watch"}
+    assert (alarm["comparisonOperator"], alarm["threshold"], alarm["treatMissingData"]) == ("LessThanThreshold", 1, "breaching")
+    assert (alarm["statistic"], alarm["period"], alarm["evaluationPeriods"]) == ("Sum", 300, 3)
 
 
 def test_the_topic_is_encrypted_by_a_key_that_alarms_and_events_may_use(least):
@@ -446,6 +459,7 @@ def test_slack_may_look_and_not_touch(declare):
         (ROLE, "platform-slack"),
         ("aws:chatbot/slackChannelConfiguration:SlackChannelConfiguration", "platform-slack"),
     }
+    # The channel's role has no permission, and this is all that it could ever have.
     assert recording.one("aws:chatbot/slackChannelConfiguration:SlackChannelConfiguration").inputs == {
         "configurationName": "platform-test",
         "iamRoleArn": recording.one(ROLE, "platform-slack").outputs["arn"],
@@ -469,10 +483,14 @@ def test_whoever_wants_silence_says_why(record):
 
 
 def test_every_role_can_be_bounded(declare):
-    recording = declare(capacity=["fargate", "ec2"], permissions_boundary="arn:aws:iam::123456789012:policy/bound")
+    recording = declare(
+        capacity=["fargate", "ec2"],
+        alerts={"slack_workspace_id": "T0WORK", "slack_channel_id": "C0CHAN"},
+        permissions_boundary="arn:aws:iam::123456789012:policy/bound",
+    )
     roles = {role.name: role.inputs.get("permissionsBoundary") for role in recording.all(ROLE)}
 
-    assert len(roles) == 6
+    assert len(roles) == 7
     assert set(roles.values()) == {"arn:aws:iam::123456789012:policy/bound"}
 
 
@@ -513,6 +531,12 @@ def test_outputs_are_those_it_declares(least):
         ),
         ({"capacity": []}, "capacity must name at least one of fargate_spot, fargate, ec2"),
         ({"instance_types": ["m7i"]}, "instance_types are for ec2, which capacity does not name"),
+        ({"capacity": ["ec2"], "instance_types": []}, "instance_types must name at least one, such as m7i"),
+        (
+            {"capacity": ["ec2"], "instance_types": ["g4dn.xlarge", "m7gd"]},
+            "instance_types must be of one processor architecture: m7gd is arm64, g4dn.xlarge is x86_64",
+        ),
+        ({"capacity": "fargate"}, "capacity must be a list, got 'fargate'"),
         ({"max_vcpus": 0}, "max_vcpus must be 1 to 10000, got 0"),
         ({"stuck_after_minutes": 5}, "stuck_after_minutes must be 10 to 1440, got 5"),
         ({"log_retention_days": 100}, "log_retention_days must be a number that CloudWatch Logs takes, got 100; nearest is 90"),
@@ -522,7 +546,16 @@ def test_outputs_are_those_it_declares(least):
         ({"alerts": {}}, "alerts: name emails or a Slack channel; where nobody is to be told, say no_alerts_because"),
         ({"alerts": {"email": "x"}}, "alerts: unknown argument email, did you mean emails?"),
         ({"alerts": {"emails": ["nobody"]}}, "alerts: emails must be mail addresses, got 'nobody'"),
+        ({"alerts": {"emails": ["a@example.com"] * 2}}, "alerts: emails names an address twice"),
         ({"alerts": {"slack_channel_id": "C0"}}, "alerts: slack_workspace_id and slack_channel_id go together"),
+        (
+            {"alerts": {"slack_workspace_id": "T0WORK", "slack_channel_id": "#alerts"}},
+            "alerts: slack_channel_id must be an id such as C0123456789, got '#alerts'",
+        ),
+        (
+            {"alerts": {"slack_workspace_id": "our team", "slack_channel_id": "C0CHAN"}},
+            "alerts: slack_workspace_id must be an id such as T0123456789, got 'our team'",
+        ),
     ],
 )
 def test_refuses(declare, args, message):

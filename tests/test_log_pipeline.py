@@ -183,6 +183,13 @@ def test_protects_the_bucket_only_when_asked(record, protect):
     )
 
 
+def test_a_parent_that_protects_everything_protects_the_bucket_too(record):
+    opts = pulumi.ResourceOptions(protect=True)
+    recording = record(lambda: LogPipeline("shop-logs", LEAST, opts))
+
+    assert recording.one("aws:s3/bucket:Bucket").options.protect
+
+
 def test_outputs_are_what_a_writer_and_a_reader_need(record):
     def program():
         logs = LogPipeline("shop-logs", {**LEAST, "timezone": "Asia/Tokyo"})

@@ -10,7 +10,7 @@ from transload._iam import deny, policy
 
 def private_bucket(name: str, expire_days: Mapping[str, int], *, protect: bool, child: pulumi.ResourceOptions) -> aws.s3.Bucket:
     """A bucket that is encrypted, closed to the public and to plain HTTP. `expire_days`: folder -> days its objects are kept."""
-    bucket = aws.s3.Bucket(name, opts=pulumi.ResourceOptions.merge(child, pulumi.ResourceOptions(protect=protect)))
+    bucket = aws.s3.Bucket(name, opts=pulumi.ResourceOptions.merge(child, pulumi.ResourceOptions(protect=protect or None)))
     aws.s3.BucketPublicAccessBlock(
         name,
         bucket=bucket.id,

@@ -79,7 +79,13 @@ def subscribe(site: Site, topic: aws.sns.Topic, alerts: Mapping[str, Any]) -> No
         )
     if "slack_channel_id" not in alerts:
         return
-    role = aws.iam.Role(f"{site.component}-slack", assume_role_policy=trust("chatbot.amazonaws.com"), opts=site.child)
+    role = aws.iam.Role(
+        f"{site.component}-slack",
+        assume_role_policy=trust("chatbot.amazonaws.com"),
+        description=f"Whom the Slack channel of {site.cluster} acts as: it may do nothing, messages need no permission",
+        permissions_boundary=site.permissions_boundary,
+        opts=site.child,
+    )
     aws.chatbot.SlackChannelConfiguration(
         f"{site.component}-slack",
         configuration_name=site.cluster,
@@ -103,18 +109,48 @@ def alarm(
     statistic: str = "Sum",
 ) -> None:
     """Tell the topic when `metric` (namespace, name) leaves zero within five minutes, and again when it is back."""
-    aws.cloudwatch.MetricAlarm(
-        f"{site.component}-{part}",
+    _alarm(
+        site,
+        part,
+        topic,
         namespace=metric[0],
         metric_name=metric[1],
         dimensions=dimensions,
         statistic=statistic,
-        period=300,
         evaluation_periods=1,
         threshold=0,
         comparison_operator="GreaterThanThreshold",
         treat_missing_data="notBreaching",
         alarm_description=tells,
+    )
+
+
+def silence_alarm(
+    site: Site, part: str, topic: aws.sns.Topic, metric: tuple[str, str], dimensions: Mapping[str, pulumi.Input[str]], tells: str
+) -> None:
+    """Tell the topic when `metric` (namespace, name) has been nothing for a quarter of an hour, and again when it is back."""
+    _alarm(
+        site,
+        part,
+        topic,
+        namespace=metric[0],
+        metric_name=metric[1],
+        dimensions=dimensions,
+        statistic="Sum",
+        evaluation_periods=3,
+        threshold=1,
+        comparison_operator="LessThanThreshold",
+        # What does not run writes no zeros either.
+        treat_missing_data="breaching",
+        alarm_description=tells,
+    )
+
+
+def _alarm(site: Site, part: str, topic: aws.sns.Topic, **judged: Any) -> None:
+    aws.cloudwatch.MetricAlarm(
+        f"{site.component}-{part}",
+        **judged,
+        period=300,
         alarm_actions=[topic.arn],
         ok_actions=[topic.arn],
         opts=site.child,

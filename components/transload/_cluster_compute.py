@@ -94,6 +94,8 @@ def _instances(site: Site, compute: Compute) -> aws.batch.ComputeEnvironment:
     template = aws.ec2.LaunchTemplate(
         name,
         metadata_options={"http_tokens": "required", "http_endpoint": "enabled", "http_put_response_hop_limit": 1},
+        # The root disk of the machine images that AWS Batch takes by itself, those optimized for Amazon ECS.
+        block_device_mappings=[{"device_name": "/dev/xvda", "ebs": {"encrypted": "true"}}],
         opts=site.child,
     )
     return aws.batch.ComputeEnvironment(

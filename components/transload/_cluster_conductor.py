@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import pulumi
 import pulumi_aws as aws
 
-from transload._cluster_alerts import alarm
+from transload._cluster_alerts import alarm, silence_alarm
 from transload._cluster_site import Site
 from transload._conductor_code import RUNTIME, conductor_code
 from transload._iam import Statement, allow, policy
@@ -248,6 +248,10 @@ def _alarms(site: Site, work: Work, functions: dict[str, aws.lambda_.Function], 
         alarm(site, f"{part}-errors", work.topic, ("AWS/Lambda", "Errors"), of_function, tells)
         tells = f"The conductor's {part} of {site.cluster} is throttled: the account runs too many Lambda functions at once"
         alarm(site, f"{part}-throttles", work.topic, ("AWS/Lambda", "Throttles"), of_function, tells)
+    # Whoever turns the watch's schedule off is not told by it any more.
+    tells = f"The conductor's watch of {site.cluster} does not run: nobody looks for missed and stuck runs"
+    of_watch = {"FunctionName": functions["watch"].name}
+    silence_alarm(site, "watch-silent", work.topic, ("AWS/Lambda", "Invocations"), of_watch, tells)
     waiting = ("AWS/SQS", "ApproximateNumberOfMessagesVisible")
     tells = f"Starts or state changes of {site.cluster} were not delivered: read the dead-letter queue"
     alarm(site, "dead-letter", work.topic, waiting, {"QueueName": dead_letters.name}, tells, statistic="Maximum")

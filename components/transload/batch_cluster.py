@@ -126,7 +126,7 @@ class BatchCluster(pulumi.ComponentResource):
         self._check_subnets(args["subnet_ids"])
         stuck = integer(self, args, "stuck_after_minutes", 30, 10, 1440)
         max_vcpus = integer(self, args, "max_vcpus", 64, 1, 10000)
-        instance_types = args.get("instance_types", ["optimal"])
+        instance_types = self._instance_types(args, capacity)
         protect = bool(args.get("protect_data", False))
 
         child = pulumi.ResourceOptions(parent=self)
@@ -192,9 +192,20 @@ class BatchCluster(pulumi.ComponentResource):
             fail(self, f"capacity must be out of {', '.join(_CAPACITY)}, got {wrong!r}{_mixed(wrong)}")
         if not capacity:
             fail(self, f"capacity must name at least one of {', '.join(_CAPACITY)}")
+        return [kind for kind in _CAPACITY if kind in capacity]
+
+    def _instance_types(self, args: BatchClusterArgs, capacity: list[str]) -> list[str]:
+        types = args.get("instance_types", ["optimal"])
         if "instance_types" in args and "ec2" not in capacity:
             fail(self, "instance_types are for ec2, which capacity does not name")
-        return [kind for kind in _CAPACITY if kind in capacity]
+        if not types:
+            fail(self, "instance_types must name at least one, such as m7i")
+        # AWS Batch API reference, ComputeResource: one environment, one architecture. Graviton has a g behind the generation: m7gd.
+        arm = [bool(re.match(r"[a-z]+\d+g|a1\b|default_arm64", each)) for each in types]
+        if len(set(arm)) > 1:
+            one, other = types[arm.index(True)], types[arm.index(False)]
+            fail(self, f"instance_types must be of one processor architecture: {one} is arm64, {other} is x86_64")
+        return types
 
     def _alerts(self, args: BatchClusterArgs) -> AlertsArgs:
         if ("alerts" in args) == ("no_alerts_because" in args):
@@ -209,6 +220,9 @@ class BatchCluster(pulumi.ComponentResource):
             fail(self, f"alerts: {problem}")
         if ("slack_workspace_id" in alerts) != ("slack_channel_id" in alerts):
             fail(self, "alerts: slack_workspace_id and slack_channel_id go together")
+        for key, like in (("slack_workspace_id", "T0123456789"), ("slack_channel_id", "C0123456789")):
+            if not re.fullmatch(r"[A-Z0-9]{2,255}", alerts.get(key, like)):
+                fail(self, f"alerts: {key} must be an id such as {like}, got {alerts[key]!r}")
         if not alerts.get("emails") and "slack_channel_id" not in alerts:
             fail(self, "alerts: name emails or a Slack channel; where nobody is to be told, say no_alerts_because")
         wrong = next(
@@ -216,6 +230,8 @@ class BatchCluster(pulumi.ComponentResource):
         )
         if wrong is not None:
             fail(self, f"alerts: emails must be mail addresses, got {wrong!r}")
+        if len(set(alerts.get("emails", []))) != len(alerts.get("emails", [])):
+            fail(self, "alerts: emails names an address twice")
         return alerts
 
     def _secrets_path(self, args: BatchClusterArgs, cluster: str) -> str:
