@@ -21,20 +21,22 @@ from transload.conductor import lifecycle, submit
 from transload.conductor.context import Conductor
 from transload.conductor.runs import BusyError, Store
 
-# Short time-outs: a person, or a signal, waits for the answer. The outer loop of a followed run outlasts what these do not.
-CONFIG = Config(retries={"mode": "standard", "max_attempts": 5}, connect_timeout=5, read_timeout=20, user_agent_extra="transload")
+# Short time-outs: a person, or a signal, waits for the answer.
+_CONFIG = Config(connect_timeout=5, read_timeout=20, user_agent_extra="transload")
 
 
 class Cloud:
     """Account, region and cluster as the options name them. Nothing is asked before it is needed."""
 
-    def __init__(self, cluster: str | None = None, region: str | None = None, profile: str | None = None):
+    def __init__(self, cluster: str | None = None, region: str | None = None, profile: str | None = None, *, attempts: int = 5):
         self._place = (cluster, region, profile)
+        self._config = _CONFIG.merge(Config(retries={"mode": "standard", "total_max_attempts": attempts}))
         self._clients: dict[str, Any] = {}
 
     def renewed(self) -> "Cloud":
-        """The same place by a new session, which reads credentials anew."""
-        return Cloud(*self._place)
+        """The same place by a new session, which reads credentials anew, for who asks again by himself: five attempts in each call
+        would take three quarters of a minute, and neither a signal nor the patience would be heeded meanwhile."""
+        return Cloud(*self._place, attempts=2)
 
     @functools.cached_property
     def session(self) -> boto3.Session:
@@ -42,11 +44,11 @@ class Cloud:
         # AWS_REGION as the AWS CLI has it; boto3 by itself reads AWS_DEFAULT_REGION only.
         return boto3.Session(profile_name=profile, region_name=region or os.environ.get("AWS_REGION") or None)
 
-    def client(self, service: str, *, region: str | None = None, config: Config = CONFIG) -> Any:
+    def client(self, service: str, *, region: str | None = None, config: Config | None = None) -> Any:
         """A client, made once for each service and region."""
         key = f"{service} {region or ''}"
         if key not in self._clients:
-            self._clients[key] = self.session.client(service, region_name=region, config=config)
+            self._clients[key] = self.session.client(service, region_name=region, config=config or self._config)
         return self._clients[key]
 
     @functools.cached_property
@@ -69,7 +71,8 @@ class Cloud:
     @functools.cached_property
     def conductor(self) -> Conductor:
         """The conductor of the cluster, in this process."""
-        return Conductor(f"transload-{self.name}-jobs", f"transload-{self.name}-runs", session=self.session)
+        tables = (f"transload-{self.name}-jobs", f"transload-{self.name}-runs")
+        return Conductor(*tables, session=self.session, clients={"dynamodb": self.client("dynamodb")})
 
     @property
     def store(self) -> Store:

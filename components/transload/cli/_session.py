@@ -23,11 +23,7 @@ class Session:
 
     def __init__(self, cloud: Cloud, signals: Signals, *, poll: float, patience: float):
         self.signals, self.poll, self.patience = signals, poll, patience
-        # The first connection is the one the verb already has.
-        places = iter([cloud])
-        self.contact = Contact(
-            lambda: next(places, None) or cloud.renewed(), patience=patience, wait=signals.wait, tell=tell, first=min(1.0, poll)
-        )
+        self.contact = Contact(cloud.renewed, patience=patience, wait=signals.wait, tell=tell, first=min(1.0, poll))
 
     def follower(self, job: str, run: str, log_group: str, printer: Printer, since: int | None = None) -> Follower:
         return Follower(
