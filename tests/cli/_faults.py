@@ -17,15 +17,21 @@ class Fault:
     """One proxy in front of one emulator."""
 
     def __init__(self, process: subprocess.Popen[bytes], port: int):
-        self.process, self.endpoint = process, f"http://127.0.0.1:{port}"
+        # By its name: at an address microburst first reads the model of every service, which takes it five seconds.
+        self.process, self.endpoint = process, f"http://localhost:{port}"
 
-    def rules(self, *rules: dict[str, Any]) -> None:
-        """These rules and no others."""
-        self.ask("rules", rules, "POST")
-        self.ask("fired", method="DELETE")
+    def strike(self, caller: str, *rules: dict[str, Any]) -> None:
+        """These faults for who calls with this access key, and for nobody else."""
+        self.ask("rules", [{**rule, **_of(caller)} for rule in rules], "PATCH")
 
-    def fired(self) -> list[dict[str, Any]]:
-        return self.ask("fired")
+    def spare(self, caller: str) -> None:
+        """From now on no fault for this access key."""
+        self.ask("rules", [_of(caller)], "DELETE")
+
+    def fired(self, caller: str) -> int:
+        """How many calls of this access key were struck."""
+        rules = {rule["id"] for rule in self.ask("rules") if rule.get("headers") == _of(caller)["headers"]}
+        return sum(each["rule_id"] in rules for each in self.ask("fired"))
 
     def ask(self, path: str, body: Any = None, method: str = "GET") -> Any:
         data = None if body is None else json.dumps(body).encode()
@@ -41,6 +47,10 @@ class Fault:
         except OSError:
             assert self.process.poll() is None, "microburst ended"
             return False
+
+
+def _of(caller: str) -> dict[str, Any]:
+    return {"headers": {"Authorization": f"Credential={caller}/"}}
 
 
 @contextmanager

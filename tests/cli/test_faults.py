@@ -1,14 +1,17 @@
 """Faults between the command and AWS lose no line of log and change no exit code."""
 
+import itertools
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import pytest
 from tests.cli._faults import Fault, fault
-from tests.cli._platform import Platform, platform
+from tests.cli._platform import Platform, Running, platform
 
-pytestmark = pytest.mark.xdist_group("local")
+# A cloud of its own: another worker can have it while the tests that share one run.
+pytestmark = pytest.mark.xdist_group("faults")
 
 THROTTLED = {"error": {"code": "ThrottlingException", "message": "Rate exceeded"}}
 BROKEN = {"error": {"code": "ServerException", "status": 500}}
@@ -17,24 +20,45 @@ RESET = {"reset": True}
 CUT = {"response": {"truncate_frac": 0.5}}
 ABORTED = {"response": {"abort_frac": 0.5}}
 EXPIRED = {"error": {"code": "ExpiredTokenException", "status": 403, "message": "The security token is expired"}}
-ALL = [THROTTLED, BROKEN, LATE, RESET, CUT, ABORTED, EXPIRED]
-NAMES = ["throttled", "server error", "gateway timeout", "reset", "truncated", "aborted", "expired login"]
+FAULTS: dict[str, dict[str, Any]] = {
+    "throttled": THROTTLED,
+    "server error": BROKEN,
+    "gateway timeout": LATE,
+    "reset": RESET,
+    "truncated": CUT,
+    "aborted": ABORTED,
+    "expired login": EXPIRED,
+}
 
 
 @dataclass
 class Line:
-    """The line between the command and the emulators."""
+    """The line between one command and the emulators. Its faults strike no other command."""
 
     aws: Fault
     logs: Fault
+    caller: str
 
-    def clear(self) -> None:
-        self.aws.rules()
-        self.logs.rules()
+    def strike(self, *rules: dict[str, Any]) -> None:
+        for rule in rules:
+            (self.logs if rule["service"] == "logs" else self.aws).strike(self.caller, rule)
+
+    def cut(self, what: dict[str, Any]) -> None:
+        """Every call fails."""
+        self.aws.strike(self.caller, {"service": "*", **what})
+        self.logs.strike(self.caller, {"service": "*", **what})
+
+    def mend(self) -> None:
+        self.aws.spare(self.caller)
+        self.logs.spare(self.caller)
 
     @property
     def environment(self) -> dict[str, str]:
-        return {"AWS_ENDPOINT_URL": self.aws.endpoint, "AWS_ENDPOINT_URL_CLOUDWATCH_LOGS": self.logs.endpoint}
+        return {
+            "AWS_ENDPOINT_URL": self.aws.endpoint,
+            "AWS_ENDPOINT_URL_CLOUDWATCH_LOGS": self.logs.endpoint,
+            "AWS_ACCESS_KEY_ID": self.caller,
+        }
 
 
 @pytest.fixture(scope="module")
@@ -44,45 +68,75 @@ def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
 
 
 @pytest.fixture(scope="module")
-def proxies(cloud: Platform) -> Iterator[Line]:
+def lines(cloud: Platform) -> Iterator[Callable[[], Line]]:
     with (
         fault(cloud.endpoint, cloud.cloud.home / "microburst-aws.log") as aws,
         fault(cloud.logs_endpoint, cloud.cloud.home / "microburst-logs.log") as logs,
     ):
-        yield Line(aws, logs)
+        numbers = itertools.count(1)
+        yield lambda: Line(aws, logs, f"caller{next(numbers)}x")
 
 
 @pytest.fixture
-def line(proxies: Line) -> Line:
-    proxies.clear()
-    return proxies
+def line(lines: Callable[[], Line]) -> Line:
+    return lines()
 
 
-@pytest.mark.parametrize("what", ALL, ids=NAMES)
-def test_what_fails_now_and_then_loses_no_line_and_changes_no_exit_code(cloud: Platform, line: Line, what: dict) -> None:
-    # Each third call of what is asked while following fails, for ever; a login that ended is renewed after a while.
-    sometimes = {**({"times": 4} if what is EXPIRED else {"sequence": {"fail": 1, "pass": 2}}), **what}
-    line.aws.rules(
-        {"service": "batch", "operation": "DescribeJobs", **sometimes}, {"service": "dynamodb", "operation": "GetItem", **sometimes}
-    )
-    line.logs.rules({"service": "logs", "operation": "GetLogEvents", **sometimes})
-    ended = cloud.call("run", cloud.job("faulty", "print", "5"), "--", "exit", "3", **line.environment)
+@dataclass
+class Early:
+    """Commands that were started together, as they wait more than they work: each test looks at one of them."""
+
+    line: Line
+    running: Running
+
+
+@pytest.fixture(scope="module")
+def sometimes(cloud: Platform, lines: Callable[[], Line]) -> dict[str, Early]:
+    """By name of the fault: a run of which each third call fails while it is followed, for ever. A login that ended is renewed
+    after a while."""
+    early = {}
+    for name, what in FAULTS.items():
+        line = lines()
+        often = {"times": 4} if what is EXPIRED else {"sequence": {"fail": 1, "pass": 2}}
+        asked = [("batch", "DescribeJobs"), ("dynamodb", "GetItem"), ("logs", "GetLogEvents")]
+        line.strike(*({"service": service, "operation": operation, **often, **what} for service, operation in asked))
+        job = cloud.job(f"faulty-{name.replace(' ', '-')}", "print", "5")
+        early[name] = Early(line, cloud.start("run", job, "--", "exit", "3", **line.environment))
+    return early
+
+
+@pytest.fixture(scope="module", autouse=True)
+def lost(cloud: Platform, lines: Callable[[], Line]) -> dict[str, Early]:
+    """By name of the fault: a run whose SubmitJob gets no answer. Begun before all other tests of this module, as such a run waits
+    half a minute until it is certain that AWS Batch did not take the job."""
+    early = {}
+    for name in ("throttled", "reset", "truncated"):
+        line = lines()
+        line.strike({"service": "batch", "operation": "SubmitJob", "times": 1, **FAULTS[name]})
+        job = cloud.job(f"once-{name}", "show", "COLOUR")
+        early[name] = Early(line, cloud.start("run", job, "-e", "COLOUR=indigo", **line.environment))
+    return early
+
+
+@pytest.mark.parametrize("name", FAULTS)
+def test_what_fails_now_and_then_loses_no_line_and_changes_no_exit_code(sometimes: dict[str, Early], name: str) -> None:
+    line, running = sometimes[name].line, sometimes[name].running
+    ended = running.ended()
     assert (ended.code, ended.lines) == (3, ["leaving"])
-    assert line.aws.fired() or line.logs.fired()
+    assert line.aws.fired(line.caller) or line.logs.fired(line.caller)
 
 
-@pytest.mark.parametrize("what", [THROTTLED, EXPIRED, RESET], ids=["throttled", "expired login", "reset"])
-def test_lost_for_longer_than_the_patience_75_and_the_job_is_left_running(cloud: Platform, line: Line, what: dict) -> None:
-    running = cloud.start("run", cloud.job("lost", "hang"), **line.environment, TRANSLOAD_PATIENCE="2s")
+@pytest.mark.parametrize("name", ["throttled", "expired login", "reset"])
+def test_lost_for_longer_than_the_patience_75_and_the_job_is_left_running(cloud: Platform, line: Line, name: str) -> None:
+    running = cloud.start("run", cloud.job("lost", "hang"), **line.environment, TRANSLOAD_PATIENCE="1s")
     running.sees("ready")
-    line.aws.rules({"service": "*", **what})
-    line.logs.rules({"service": "*", **what})
+    line.cut(FAULTS[name])
     ended = running.ended()
     run = cloud.newest("lost")
     assert ended.code == 75
     assert f"{run['run_id']} is left as it is" in ended.err
     assert cloud.cloud.describe(run["batch_job_id"])["status"] == "RUNNING"
-    line.clear()
+    line.mend()
     # It goes on where it stood.
     attached = cloud.start("logs", run["run_id"], "--follow", **line.environment)
     attached.sees("ready")
@@ -93,24 +147,27 @@ def test_lost_for_longer_than_the_patience_75_and_the_job_is_left_running(cloud:
 def test_an_outage_shorter_than_the_patience_is_told_and_outlasted(cloud: Platform, line: Line) -> None:
     running = cloud.start("run", cloud.job("outage", "hang"), **line.environment)
     running.sees("ready")
-    line.aws.rules({"service": "*", **RESET})
+    line.cut(RESET)
     running.sees("no answer from AWS, asking again")
-    line.clear()
+    line.mend()
     running.sees("AWS answers again")
     running.signal(signal.SIGTERM)
     assert running.ended().code == 143
 
 
-@pytest.mark.parametrize("what", [THROTTLED, RESET, CUT], ids=["throttled", "reset", "truncated"])
-def test_an_answer_of_submit_that_is_lost_starts_the_job_once(cloud: Platform, line: Line, what: dict) -> None:
-    line.aws.rules({"service": "batch", "operation": "SubmitJob", "times": 1, **what})
-    ended = cloud.call("run", cloud.job("once", "show", "COLOUR"), "-e", "COLOUR=indigo", **line.environment)
-    assert (ended.code, ended.lines) == (0, ["COLOUR=indigo"])
-
-
 def test_100_000_lines_arrive_in_order_and_each_once_through_faults(cloud: Platform, line: Line) -> None:
-    sometimes = {"service": "logs", "operation": "GetLogEvents", "probability": 0.2}
-    line.logs.rules(*({**sometimes, **what} for what in (THROTTLED, RESET, CUT, ABORTED)))
+    often = {"service": "logs", "operation": "GetLogEvents", "probability": 0.2}
+    line.strike(*({**often, **what} for what in (THROTTLED, RESET, CUT, ABORTED)))
     ended = cloud.call("run", cloud.job("long", "print", "100000"), **line.environment)
     assert ended.code == 0
     assert ended.lines == [f"line {number}" for number in range(100_000)]
+    assert line.logs.fired(line.caller)
+
+
+@pytest.mark.parametrize("name", ["throttled", "truncated", "reset"])
+def test_an_answer_of_submit_that_is_lost_starts_the_job_once(cloud: Platform, lost: dict[str, Early], name: str) -> None:
+    line, running = lost[name].line, lost[name].running
+    ended = running.ended()
+    assert (ended.code, ended.lines) == (0, ["COLOUR=indigo"])
+    assert line.aws.fired(line.caller) == 1
+    assert len(cloud.newest(f"once-{name}")["batch_job_ids"]) == 1
