@@ -3,6 +3,7 @@
 import re
 import shlex
 from datetime import UTC, datetime, timedelta
+from itertools import product
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -352,6 +353,18 @@ def test_a_number_of_a_yaml_file_is_refused_as_text_would_be():
         parse(5)  # ty: ignore[invalid-argument-type]
 
 
+def test_words_of_two_schedules_are_the_same_only_if_the_schedules_are():
+    minutes = ("*", "0", "15", "*/15", "5-55/10", "0-30", "0-54/6", "*/7", "0,15,30", "15,45")
+    hours = ("*", "0", "*/6", "*/2", "1-23/2", "0-20/2", "9-17", "22,23,0-5", "9", "9,17")
+    days = ("* * *", "*/2 * *", "1-30/2 * *", "1 * *", "* * 1-5", "* 1 *", "1 1 1", "1 * 1", "1-7 * */7", "1,8 1-3 *")
+    said: dict[str, set[tuple[str, ...]]] = {}
+    for text in product(minutes, hours, days):
+        schedule = parse(" ".join(text))
+        said.setdefault(schedule.words, set()).add(schedule.expressions)
+    assert len(said) > 900
+    assert [words for words, schedules in said.items() if len(schedules) > 1] == []
+
+
 def test_words_say_what_a_schedule_means():
     said = {
         "30 2 * * *": "every day at 02:30",
@@ -367,7 +380,19 @@ def test_words_say_what_a_schedule_means():
         "0 0 1 * *": "at 00:00 on day 1 of every month",
         "30 4 1,15 * 5": "at 04:30 on days 1 and 15 of every month, and on Friday",
         "0 0 1 1 *": "at 00:00 on day 1 of January",
-        "0 0 * 6-8 *": "at 00:00 every day in June to August",
+        "0 0 * 6-8 *": "every day at 00:00 in June to August",
+        "5 * * 1 *": "every hour at minute 5 in January",
+        "5-55/10 * * * *": "every 10 minutes from minute 5",
+        "*/7 * * * *": "at minutes 0, 7, 14 ... 56 of every hour",
+        "31 1-23/3 * * *": "every 3 hours from 01:31",
+        "23 9-17 * * 1-5": "every hour from 09:23 to 17:23 on Monday to Friday",
+        "0 22,23,0-5 * * *": "every day at minute 0 of the hours 0 to 5, 22 and 23",
+        "15,45 */6 * * *": "every day at minutes 15 and 45 of the hours 0, 6, 12 and 18",
+        "* */6 * * *": "every minute of the hours 0, 6, 12 and 18",
+        "0-30 9 * * *": "every minute from 09:00 to 09:30",
+        "0-6,30 9 * * *": "every day at minutes 0 to 6 and 30 of the hour 9",
+        "0 0 */2 * *": "at 00:00 on days 1, 3, 5 ... 31 of every month",
+        "cron(0 0 1 1 ? 2027/2)": "at 00:00 on day 1 of January in 2027, 2029, 2031 ... 2199",
         "cron(0 9 L * ? *)": "at 09:00 on the last day of every month",
         "cron(0 9 LW * ? *)": "at 09:00 on the last day from Monday to Friday of every month",
         "cron(0 9 15W * ? *)": "at 09:00 on the day from Monday to Friday nearest to day 15 of every month",
