@@ -3,10 +3,12 @@
 import re
 from typing import Any
 
+import botocore.session
 import pulumi
 import pytest
 
 from transload import LogPipeline
+from transload._firehose_zones import ZONES
 from transload.testing import Mocks
 
 COLUMNS = [{"name": "time", "type": "string"}, {"name": "duration_ms", "type": "double", "description": "how long it took"}]
@@ -59,7 +61,8 @@ def test_one_time_zone_goes_through_the_folders_the_partitions_and_the_query(rec
     }
     assert recording.one("aws:athena/namedQuery:NamedQuery").inputs["query"] == (
         'SELECT * FROM "shop_logs_prod"."shop_logs" WHERE dt >= '
-        "CAST(CAST(current_timestamp AT TIME ZONE 'Asia/Tokyo' - INTERVAL '1' DAY AS date) AS varchar) ORDER BY dt DESC LIMIT 100"
+        "CAST(CAST(CAST(current_timestamp AT TIME ZONE 'Asia/Tokyo' AS date) - INTERVAL '1' DAY AS date) AS varchar) "
+        "ORDER BY dt DESC LIMIT 100"
     )
 
 
@@ -239,10 +242,14 @@ def test_outputs_are_what_a_writer_and_a_reader_need(record):
         ({**LEAST, "timezone": "Tokyo"}, "timezone 'Tokyo' is not an IANA time zone such as Asia/Tokyo"),
         (
             {**LEAST, "timezone": "Asia/Kolkata"},
-            "timezone Asia/Kolkata is unknown to Firehose, which has the older name Asia/Calcutta",
+            "timezone Asia/Kolkata is unknown to Firehose, which has the same time as Asia/Calcutta: write that",
         ),
-        ({**LEAST, "timezone": "Etc/GMT-9"}, "timezone Etc/GMT-9 is refused by Firehose"),
-        ({**LEAST, "timezone": "EST"}, "timezone EST is refused by Firehose"),
+        ({**LEAST, "timezone": "America/Toronto"}, "timezone America/Toronto is unknown to Firehose, which has the same time as"),
+        ({**LEAST, "timezone": "EST"}, "timezone EST is unknown to Firehose, which has the same time as"),
+        (
+            {**LEAST, "timezone": "Antarctica/Troll"},
+            "timezone Antarctica/Troll is unknown to Firehose, and it has none with the same time: take UTC",
+        ),
         ({**LEAST, "prefix": "records"}, "prefix must be folders of lower-case letters, digits, _ . and -, ending with /"),
         ({**LEAST, "prefix": "_records/"}, "prefix must be folders"),
         ({**LEAST, "prefix": "records/!{timestamp:yyyy}/"}, "prefix must be folders"),
@@ -272,6 +279,13 @@ def test_takes_the_types_of_athena(record, type_):
     recording = record(lambda: LogPipeline("shop-logs", {"columns": [{"name": "a", "type": type_}]}))
 
     assert recording.one("aws:glue/catalogTable:CatalogTable").inputs["storageDescriptor"]["columns"][0]["type"] == type_
+
+
+def test_the_zones_of_firehose_are_names_that_its_api_takes():
+    pattern = botocore.session.get_session().get_service_model("firehose").shape_for("CustomTimeZone").metadata["pattern"]
+
+    assert len(ZONES) == 293
+    assert all(re.fullmatch(pattern, zone) for zone in ZONES)
 
 
 def test_works_under_the_mocks_of_pulumi():

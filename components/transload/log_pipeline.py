@@ -1,7 +1,6 @@
 """Application logs from Firehose to S3, readable with SQL within two minutes, in one time zone throughout."""
 
 import re
-import zoneinfo
 from typing import NotRequired, TypedDict
 
 import pulumi
@@ -10,11 +9,10 @@ import pulumi_aws as aws
 from transload._args import check_args, choice, fail, integer, problem_with_keys
 from transload._bucket import private_bucket
 from transload._columns import problem_with_columns
+from transload._firehose_zones import problem_with_zone
 from transload._iam import allow
 from transload._roles import service_role
 
-# Firehose keeps a fixed list of zones under their older names (Firehose developer guide, "Configure Amazon S3 object name format").
-_OLDER_NAMES = {"Africa/Asmara": "Africa/Asmera", "Asia/Kolkata": "Asia/Calcutta", "Europe/Kyiv": "Europe/Kiev"}
 _EXTENSIONS = {"gzip": ".json.gz", "none": ".json"}
 
 
@@ -35,7 +33,7 @@ class LogPipelineArgs(TypedDict):
     columns: list[ColumnArgs]
     """Columns of the table: the keys of a JSON line. A key that is not listed is stored, and can't be queried until it is."""
     timezone: NotRequired[str]
-    """IANA time zone of the day folders, the partitions and the named query. Default: UTC."""
+    """IANA time zone of the day folders, the partitions and the named query, one that Firehose knows. Default: UTC."""
     prefix: NotRequired[str]
     """Folder in the bucket, ending with `/`. Default: `records/`."""
     buffer_seconds: NotRequired[int]
@@ -75,7 +73,7 @@ class LogPipeline(pulumi.ComponentResource):
     workgroup: pulumi.Output[str]
     """Athena workgroup that has the scan limit and the place of results."""
     query_id: pulumi.Output[str]
-    """Named query: the newest records of today and yesterday."""
+    """Named query: a hundred records of today and yesterday, today's first."""
 
     def __init__(self, name: str, args: LogPipelineArgs, opts: pulumi.ResourceOptions | None = None):
         super().__init__("transload:index:LogPipeline", name, {}, opts)
@@ -108,7 +106,7 @@ class LogPipeline(pulumi.ComponentResource):
         workgroup = self._workgroup(name, physical, bucket, scan_limit, child)
         query = aws.athena.NamedQuery(
             name,
-            description=f"The newest records of today and yesterday in {timezone}",
+            description=f"A hundred records of today and yesterday in {timezone}, today's first",
             database=database.name,
             workgroup=workgroup.id,
             query=table.name.apply(lambda table_name: _newest(database_name, table_name, timezone)),
@@ -149,12 +147,9 @@ class LogPipeline(pulumi.ComponentResource):
         return columns
 
     def _timezone(self, timezone: str) -> str:
-        if timezone not in zoneinfo.available_timezones():
-            fail(self, f"timezone {timezone!r} is not an IANA time zone such as Asia/Tokyo")
-        if timezone in _OLDER_NAMES:
-            fail(self, f"timezone {timezone} is unknown to Firehose, which has the older name {_OLDER_NAMES[timezone]}: write that")
-        if not re.fullmatch(r"[a-zA-Z/_]{4,50}|UTC", timezone):
-            fail(self, f"timezone {timezone} is refused by Firehose: it takes UTC or a name of letters, / and _ such as Asia/Tokyo")
+        problem = problem_with_zone(timezone)
+        if problem:
+            fail(self, problem)
         return timezone
 
     def _prefix(self, prefix: str) -> str:
@@ -303,5 +298,6 @@ class LogPipeline(pulumi.ComponentResource):
 
 def _newest(database: str, table: str, timezone: str) -> str:
     # Yesterday too: an object lies in the folder of its oldest record, so what arrived just after midnight may lie a day earlier.
-    yesterday = f"CAST(CAST(current_timestamp AT TIME ZONE '{timezone}' - INTERVAL '1' DAY AS date) AS varchar)"
+    # Today first and then the day before it: 24 hours before the end of a day of 25 it is still the same day.
+    yesterday = f"CAST(CAST(CAST(current_timestamp AT TIME ZONE '{timezone}' AS date) - INTERVAL '1' DAY AS date) AS varchar)"
     return f'SELECT * FROM "{database}"."{table}" WHERE dt >= {yesterday} ORDER BY dt DESC LIMIT 100'  # noqa: S608 - checked names
