@@ -26,6 +26,7 @@ NICKNAMES = {
     "@midnight": "0 0 * * *",
     "@hourly": "0 * * * *",
 }
+_LONGEST = {month: calendar.monthrange(2000, month)[1] for month in range(1, 13)}
 _HELP = "write five cron fields as in 30 2 * * *, or @daily, cron(...), rate(...), at(...)"
 
 
@@ -191,7 +192,7 @@ def _as_unix(field: Field, item: str) -> str:
 
 def _days(dates: _Values, weekdays: _Values, months: _Values, fields: list[str]) -> list[tuple[str, str]]:
     """The day-of-month and day-of-week fields of each EventBridge expression."""
-    longest = max(calendar.monthrange(2000, month)[1] for month in months.values)
+    longest = max(_LONGEST[month] for month in months.values)
     held = dates.values & frozenset(range(1, longest + 1))
     every_date, every_weekday = len(held) == longest, len(weekdays.values) == 7
     by_date, by_weekday = (_steps(_DATE, dates.values), "?"), ("?", _runs(_WEEKDAY, weekdays.values))
@@ -217,6 +218,7 @@ def _days(dates: _Values, weekdays: _Values, months: _Values, fields: list[str])
     )
 
 
+@lru_cache(maxsize=1024)
 def _steps(field: Field, values: frozenset[int]) -> str:
     """A field as EventBridge writes it, as a step a/n where that is just these values and shorter to read."""
     first, *rest = sorted(values)
@@ -227,6 +229,7 @@ def _steps(field: Field, values: frozenset[int]) -> str:
     return _runs(field, values)
 
 
+@lru_cache(maxsize=1024)
 def _runs(field: Field, values: frozenset[int]) -> str:
     """A field as EventBridge writes it: *, or values and ranges; weekdays by name, as they are numbered from 1 there."""
     low, high = field.low, 6 if field is _WEEKDAY else field.high

@@ -1,6 +1,7 @@
 """`transload schedule`: one expression, or one a line."""
 
 import json
+import select
 import subprocess
 import sys
 from pathlib import Path
@@ -107,6 +108,34 @@ def test_no_input_has_no_answers_and_a_newline_alone_has_one():
     assert answers(b"") == []
     assert len(answers(b"\n")) == 1
     assert len(answers(b"@daily\n")) == 1
+
+
+def test_a_closed_standard_input_has_no_lines():
+    code = "from transload.cli import main; main(['schedule', '-', '--json'])"
+    ran = subprocess.run(["sh", "-c", 'exec "$0" -c "$1" <&-', sys.executable, code], capture_output=True, text=True)
+
+    assert (ran.returncode, ran.stdout, ran.stderr) == (0, "", "")
+
+
+def test_a_line_is_answered_before_the_next_is_written():
+    code = "from transload.cli import main; main(['schedule', '-', '--json'])"
+    with subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as verb:
+        assert verb.stdin
+        assert verb.stdout
+        for line in (b"@daily", b"banana"):
+            verb.stdin.write(line + b"\n")
+            verb.stdin.flush()
+            assert select.select([verb.stdout], [], [], 30)[0]
+            assert json.loads(verb.stdout.readline())["input"] == line.decode()
+        verb.stdin.close()
+        assert verb.wait(30) == 0
+
+
+def test_two_weeks_of_minutes_can_be_asked_for():
+    (answer,) = answers(b"* * * * *\n", "--next", "20160")
+
+    assert len(answer["next"]) == 20160
+    assert answer["next"][-1] == "2026-12-07T12:00:00+00:00"
 
 
 def test_without_json_an_answer_is_a_line_too():

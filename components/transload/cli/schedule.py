@@ -22,7 +22,7 @@ Examples:
 )
 @click.argument("expression", nargs=-1, required=True)
 @click.option("--timezone", default="UTC", metavar="ZONE", help="IANA name of the zone it runs in. Default: UTC.")
-@click.option("--next", "count", type=click.IntRange(1, 10_000), default=5, metavar="N", help="How many fire times. Default: 5.")
+@click.option("--next", "count", type=click.IntRange(1, 1_000_000), default=5, metavar="N", help="How many fire times. Default: 5.")
 @click.option(
     "--after", metavar="WHEN", help="Fire times later than this: 2026-11-23T18:00+09:00; without an offset in ZONE. Default: now."
 )
@@ -79,7 +79,8 @@ def _since(after: str | None, timezone: str) -> datetime:
 
 def _lines() -> Iterator[str]:
     """The lines of standard input, whatever bytes they hold: none may be lost."""
-    for number, line in enumerate(sys.stdin.buffer):
+    # No stdin at all, as in a closed one, has no lines.
+    for number, line in enumerate(sys.stdin.buffer if sys.stdin else ()):
         yield line.rstrip(b"\r\n").decode("utf-8-sig" if number == 0 else "utf-8", "replace")
 
 
