@@ -61,8 +61,16 @@ def test_an_alias_evaluates_its_targets_and_has_no_ttl(record):
     assert "records" not in found
 
 
+def test_a_live_alias_that_does_not_evaluate_its_target_is_adopted_as_it_is(record):
+    args: Any = {**LEAST, "percent": 0, "old": {**LEGACY, "evaluate_target_health": False}}
+    recording = record(lambda: WeightedCutover("shop", {**args, "old_record_import_id": "Z1EXAMPLE_shop.example.com_A"}))
+
+    assert recording.one(RECORD, "shop-old").inputs["aliases"][0]["evaluateTargetHealth"] is False
+
+
 def test_a_plain_server_is_checked_at_its_address_under_the_live_name(record):
-    args: Any = {**LEAST, "old": {"ip_address": "203.0.113.10"}, "ttl_seconds": 30, "health_check_protocol": "HTTP"}
+    servers = {"old": {"ip_address": "203.0.113.10"}, "new": {"ip_address": "203.0.113.20"}}
+    args: Any = {**LEAST, **servers, "ttl_seconds": 30, "health_check_protocol": "HTTP"}
     recording = record(lambda: WeightedCutover("shop", args))
 
     old, check = recording.one(RECORD, "shop-old").inputs, recording.one(CHECK, "shop-old").inputs
@@ -164,13 +172,28 @@ def test_outputs_are_what_a_cutover_is_steered_with(record):
         ({"health_check_path": "healthz"}, "health_check_path must start with /"),
         ({"health_check_interval_seconds": 20}, "health_check_interval_seconds must be 10 or 30, got 20"),
         ({"health_check_failures": 11}, "health_check_failures must be 1 to 10, got 11"),
-        ({"old_record_import_id": "shop.example.com"}, "old_record_import_id must be ZONEID_name_TYPE"),
         (
-            {"old_record_import_id": "Z1_shop.example.com_A"},
+            {"old": {"ip_address": "203.0.113.10"}, "ttl_seconds": 30},
+            "ttl_seconds must be 60 where one side is an alias, which has 60, or percent means something else; got 30",
+        ),
+        (
+            {"old_record_import_id": "shop.example.com", "percent": 0},
+            "old_record_import_id must be that of the live record, Z1EXAMPLE_shop.example.com_A, got 'shop.example.com'",
+        ),
+        (
+            {"old_record_import_id": "Z2_shop.example.com_A", "percent": 0},
+            "old_record_import_id must be that of the live record, Z1",
+        ),
+        (
+            {"zone_id": pulumi.Output.from_input("Z2"), "old_record_import_id": "Z2_web.example.com_A", "percent": 0},
+            "old_record_import_id must be that of the live record, Z2_shop.example.com_A, got 'Z2_web.example.com_A'",
+        ),
+        (
+            {"old_record_import_id": "Z1EXAMPLE_shop.example.com_A"},
             "percent must be 0 while old_record_import_id adopts the live record, got 10; deploy, then remove the id",
         ),
         (
-            {"old_record_import_id": "Z1_shop.example.com_A", "percent": 0, "old_record_urn": "urn:x"},
+            {"old_record_import_id": "Z1EXAMPLE_shop.example.com_A", "percent": 0, "old_record_urn": "urn:x"},
             "old_record_import_id and old_record_urn exclude each other",
         ),
     ],

@@ -29,6 +29,9 @@ class CutoverSideArgs(TypedDict):
     """Hosted zone of the load balancer itself (its `zone_id` output): the record becomes an alias. Default: not an alias."""
     ip_address: NotRequired[pulumi.Input[str]]
     """One address, for a server without a load balancer."""
+    evaluate_target_health: NotRequired[bool]
+    """Whether an alias answers only while its load balancer has a healthy target. While the live record is adopted, as it has it.
+    Default: yes."""
 
 
 class WeightedCutoverArgs(TypedDict):
@@ -48,7 +51,7 @@ class WeightedCutoverArgs(TypedDict):
     """`A`, `AAAA` or `CNAME`. Default: A."""
     ttl_seconds: NotRequired[int]
     """Seconds that resolvers keep an answer, 1 to 60; while `old_record_import_id` is given, those of the live one, up to 172800.
-    An alias has the 60 s of its load balancer. Default: 60."""
+    An alias has the 60 s of its load balancer, so beside one it must be 60. Default: 60."""
     old_record_import_id: NotRequired[str]
     """Id of the live record, `ZONEID_name_TYPE`. While it is given the record is only adopted, as it is. Default: none."""
     old_record_urn: NotRequired[str]
@@ -101,21 +104,11 @@ class WeightedCutover(pulumi.ComponentResource):
         args = check_args(self, args, WeightedCutoverArgs)
         percent = integer(self, args, "percent", 0, 0, 100)
         record_type = choice(self, args, "record_type", "A", ("A", "AAAA", "CNAME"))
-        import_id = args.get("old_record_import_id")
-        ttl = self._ttl(args, adopting=import_id is not None)
         record_name = self._record_name(args["record_name"])
         self._check_side("old", args["old"], record_type)
         self._check_side("new", args["new"], record_type)
-        if import_id is not None and not re.fullmatch(r"[A-Z0-9]+_[^_]\S*_(A|AAAA|CNAME)", import_id):
-            fail(
-                self,
-                f"old_record_import_id must be ZONEID_name_TYPE, such as Z1_shop.example.com_A, got {import_id!r}",
-            )
-        if import_id is not None and percent:
-            fail(
-                self,
-                f"percent must be 0 while old_record_import_id adopts the live record, got {percent}; deploy, then remove the id",
-            )
+        import_id = self._import_id(args, record_name, record_type, percent)
+        ttl = self._ttl(args, adopting=import_id is not None)
 
         child = pulumi.ResourceOptions(parent=self)
         # Both checks watch from the first deployment on: the new side is known to be well before anybody is sent there.
@@ -147,7 +140,28 @@ class WeightedCutover(pulumi.ComponentResource):
         if adopting:
             return integer(self, args, "ttl_seconds", 60, 1, 172_800)
         # With a health check Route 53 asks for 60 s or less: the answer of a side that failed must be forgotten soon.
-        return integer(self, args, "ttl_seconds", 60, 1, 60)
+        ttl = integer(self, args, "ttl_seconds", 60, 1, 60)
+        # Another TTL than that of the load balancer shifts the shares (Amazon Route 53 API reference, ResourceRecordSet).
+        if ttl != 60 and (args["old"].get("zone_id") is None) != (args["new"].get("zone_id") is None):
+            fail(
+                self, f"ttl_seconds must be 60 where one side is an alias, which has 60, or percent means something else; got {ttl}"
+            )
+        return ttl
+
+    def _import_id(self, args: WeightedCutoverArgs, record_name: str, record_type: str, percent: int) -> str | None:
+        import_id = args.get("old_record_import_id")
+        if import_id is None:
+            return None
+        zone_id = args["zone_id"] if isinstance(args["zone_id"], str) else import_id.partition("_")[0] or "ZONEID"
+        wanted = f"{zone_id}_{record_name}_{record_type}"
+        if import_id.lower() != wanted.lower():
+            fail(self, f"old_record_import_id must be that of the live record, {wanted}, got {import_id!r}")
+        if percent:
+            fail(
+                self,
+                f"percent must be 0 while old_record_import_id adopts the live record, got {percent}; deploy, then remove the id",
+            )
+        return import_id
 
     def _record_name(self, record_name: str) -> str:
         if not _HOST_NAME.fullmatch(record_name) or len(record_name) > 255:
@@ -200,9 +214,10 @@ class WeightedCutover(pulumi.ComponentResource):
         opts: pulumi.ResourceOptions,
     ) -> aws.route53.Record:
         dns_name, zone_id = args[side].get("dns_name", ""), args[side].get("zone_id")
-        # Evaluated, so that a load balancer without a healthy target answers nobody, whatever its weight.
+        # Evaluated unless asked otherwise, so that a load balancer without a healthy target answers nobody, whatever its weight.
+        evaluated = bool(args[side].get("evaluate_target_health", True))
         alias: aws.route53.RecordAliasArgsDict | None = (
-            None if zone_id is None else {"name": dns_name, "zone_id": zone_id, "evaluate_target_health": True}
+            None if zone_id is None else {"name": dns_name, "zone_id": zone_id, "evaluate_target_health": evaluated}
         )
         return aws.route53.Record(
             name,
