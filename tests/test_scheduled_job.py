@@ -328,6 +328,15 @@ def test_a_secret_is_named_and_never_read(declare, value, arn):
     assert _container(declare({**LEAST, "secrets": {"URL": value}}))["secrets"] == [{"name": "URL", "valueFrom": arn}]
 
 
+@pytest.mark.parametrize("stop_timeout_seconds", [None, 30])
+def test_the_order_of_variables_and_secrets_is_no_change_of_the_definition(declare, stop_timeout_seconds):
+    def written(environment, secrets):
+        args = {**LEAST, "environment": environment, "secrets": secrets, "stop_timeout_seconds": stop_timeout_seconds}
+        return declare(args).one(DEFINITION).inputs
+
+    assert written({"A": "1", "B": "2"}, {"C": "c", "D": "d"}) == written({"B": "2", "A": "1"}, {"D": "d", "C": "c"})
+
+
 def test_values_that_are_known_later_are_waited_for(record):
     def program():
         later = pulumi.Output.from_input

@@ -104,11 +104,13 @@ def _task(container: Container, ref: Any, values: Mapping[str, Any]) -> dict[str
 
 
 def _process(container: Container, ref: Any, values: Mapping[str, Any]) -> dict[str, Any]:
+    # By name: another order is no other definition, and the provider overlooks the order of `environment` only.
+    environment, secrets = sorted(values["environment"].items()), sorted(values["secrets"].items())
     return {
         "image": values["image"],
         "command": container.command,
-        "environment": [{"name": key, "value": value} for key, value in values["environment"].items()],
-        "secrets": [{"name": key, "valueFrom": secret_arn(ref, key, value)} for key, value in values["secrets"].items()],
+        "environment": [{"name": key, "value": value} for key, value in environment],
+        "secrets": [{"name": key, "valueFrom": secret_arn(ref, key, value)} for key, value in secrets],
         "resourceRequirements": [
             {"type": "VCPU", "value": f"{container.vcpu:g}"},
             {"type": "MEMORY", "value": str(container.memory_mib)},
