@@ -152,6 +152,10 @@ def test_outputs_are_those_it_declares(record):
             "interface_endpoints must be services such as ecr.api, got 'com.amazonaws/x'",
         ),
         ({"interface_endpoints": ["s3"]}, "interface_endpoints: S3 has its gateway endpoint already"),
+        (
+            {"interface_endpoints": ["dynamodb"]},
+            "interface_endpoints: DynamoDB has a gateway endpoint, which costs nothing: declare",
+        ),
         ({"interface_endpoints": ["logs", "logs"]}, "interface_endpoints names a service twice"),
         (
             {"flow_log_retention_days": 100},

@@ -116,8 +116,10 @@ class Network(pulumi.ComponentResource):
         wrong = next((each for each in names if not re.fullmatch(r"[a-z0-9-]+(\.[a-z0-9-]+)*", each)), None)
         if wrong is not None:
             fail(self, f"interface_endpoints must be services such as ecr.api, got {wrong!r}")
-        if "s3" in names or "dynamodb" in names:
-            fail(self, "interface_endpoints: S3 has its gateway endpoint already, which costs nothing; leave s3 and dynamodb out")
+        if "s3" in names:
+            fail(self, "interface_endpoints: S3 has its gateway endpoint already, which costs nothing; leave s3 out")
+        if "dynamodb" in names:
+            fail(self, "interface_endpoints: DynamoDB has a gateway endpoint, which costs nothing: declare one on route_table_ids")
         if len(set(names)) != len(names):
             fail(self, "interface_endpoints names a service twice")
         return names
