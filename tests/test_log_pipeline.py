@@ -236,6 +236,10 @@ def test_outputs_are_what_a_writer_and_a_reader_need(record):
         ({"columns": [{"name": "a", "type": "array<string"}]}, "column 'a': type 'array<string' ends too early"),
         ({"columns": [{"name": "a", "type": "array<string>>"}]}, "column 'a': type 'array<string>>' has '>' too much"),
         ({"columns": [{"name": "a", "type": "decimal(40,2)"}]}, "column 'a': type 'decimal(40,2)' needs a precision of 1 to 38"),
+        (
+            {"columns": [{"name": "a", "type": "struct<a:int)"}]},
+            "column 'a': type 'struct<a:int)' needs ',' or '>' where ')' stands",
+        ),
         ({"columns": [{"name": "a", "type": "map<string>"}]}, "column 'a': type 'map<string>' needs ',' where '>' stands"),
         ({"columns": [{"name": "a", "type": "struct<a:int;b:int>"}]}, "column 'a': type 'struct<a:int;b:int>' is not understood"),
         ({"columns": [{"name": "a", "type": 7}]}, "column 1: type must be a text, got 7"),

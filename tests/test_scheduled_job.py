@@ -409,6 +409,7 @@ def test_outputs_are_those_it_declares(declare):
         ({"environment": {"AWS_BATCH_X": "1"}}, "environment: AWS_BATCH_X is refused, AWS Batch keeps names"),
         ({"environment": {"AWS_SECRET_ACCESS_KEY": "x"}}, "environment: AWS_SECRET_ACCESS_KEY is refused, say what the job may do"),
         ({"environment": {"A-B": "1"}}, "environment: 'A-B' is not a name of a variable"),
+        ({"secrets": {"A B": "a"}}, "secrets: 'A B' is not a name of a variable"),
         ({"environment": {"A": 1}}, "environment['A'] must be a text, got 1"),
         ({"environment": {"A": "1"}, "secrets": {"A": "a"}}, "A stands in environment and in secrets"),
         ({"environment": {"A": "x" * 25000}}, "its definition has "),

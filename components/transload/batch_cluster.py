@@ -24,7 +24,7 @@ class AlertsArgs(TypedDict):
     slack_workspace_id: NotRequired[str]
     """Slack workspace (`T0...`), authorized once by hand in Amazon Q Developer in chat applications. Default: no Slack."""
     slack_channel_id: NotRequired[str]
-    """Slack channel (`C0...`). Required with the workspace."""
+    """Slack channel (`C0...`). Required with the workspace. Default: no Slack."""
 
 
 class BatchClusterArgs(TypedDict):
@@ -35,9 +35,9 @@ class BatchClusterArgs(TypedDict):
     subnet_ids: pulumi.Input[list[str]]
     """Subnets that jobs run in, at most 16, with a way to the image registry (NAT, endpoints, or `assign_public_ip`)."""
     alerts: NotRequired[AlertsArgs]
-    """Who is told. Exactly one of this and `no_alerts_because` is required: silence has to be a choice."""
+    """Who is told. Exactly one of this and `no_alerts_because` is required: silence has to be a choice. Default: none."""
     no_alerts_because: NotRequired[str]
-    """Why nobody is told, for the next reader. Required without `alerts`."""
+    """Why nobody is told, for the next reader. Required without `alerts`. Default: none."""
     cluster_name: NotRequired[str]
     """Name of the cluster's tables, functions, log group and schedule group. Lower-case letters, digits and hyphens, at most 32.
     Default: the component's name and the stack's, such as `platform-prod`."""

@@ -214,13 +214,13 @@ class ScheduledJob(pulumi.ComponentResource):
 
     def _check_environment(self, args: ScheduledJobArgs) -> None:
         environment, secrets = args.get("environment", {}), args.get("secrets", {})
-        for key in [*environment, *secrets]:
+        for where, key in [*(("environment", key) for key in environment), *(("secrets", key) for key in secrets)]:
             if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", key):
-                fail(self, f"environment: {key!r} is not a name of a variable")
+                fail(self, f"{where}: {key!r} is not a name of a variable")
             if key.startswith("AWS_BATCH"):
-                fail(self, f"environment: {key} is refused, AWS Batch keeps names that begin with AWS_BATCH to itself")
+                fail(self, f"{where}: {key} is refused, AWS Batch keeps names that begin with AWS_BATCH to itself")
             if key in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"):
-                fail(self, f"environment: {key} is refused, say what the job may do in permissions")
+                fail(self, f"{where}: {key} is refused, say what the job may do in permissions")
         both = sorted(environment.keys() & secrets.keys())
         if both:
             fail(self, f"{both[0]} stands in environment and in secrets")

@@ -24,11 +24,11 @@ class CutoverSideArgs(TypedDict):
     """Where one side of a `WeightedCutover` sends its clients: `dns_name`, `dns_name` and `zone_id`, or `ip_address`."""
 
     dns_name: NotRequired[pulumi.Input[str]]
-    """Host name of the load balancer or server."""
+    """Host name of the load balancer or server. Default: none, where `ip_address` is given."""
     zone_id: NotRequired[pulumi.Input[str]]
     """Hosted zone of the load balancer itself (its `zone_id` output): the record becomes an alias. Default: not an alias."""
     ip_address: NotRequired[pulumi.Input[str]]
-    """One address, for a server without a load balancer."""
+    """One public address, for a server without a load balancer. Default: none, where `dns_name` is given."""
     evaluate_target_health: NotRequired[bool]
     """Whether an alias answers only while its load balancer has a healthy target. While the live record is adopted, as it has it.
     Default: yes."""
