@@ -79,18 +79,18 @@ def _fields(text: str) -> list[str]:
         raise ScheduleError(f"unix cron has 5 fields (minute hour day-of-month month day-of-week), not {len(fields)}")
     if not re.fullmatch(r"(?!#)([0-9*?,/#LW-]|(?i:sun|mon|tue|wed|thu|fri|sat))+", fields[5]):
         five = " ".join(fields[:5])
-        raise ScheduleError("only the five time fields make the schedule, without user and command", _valid(five))
-    if "?" in (fields[2], fields[4]) and (own := _valid(f"cron({' '.join(fields)})")):
+        raise ScheduleError("only the five time fields make the schedule, without user and command", _nearest(five))
+    if "?" in (fields[2], fields[4]) and (own := _nearest(f"cron({' '.join(fields)})")):
         raise ScheduleError("six fields are EventBridge's own form", own)
     # Quartz and others put seconds first: at second 0 the rest is the schedule. With ? it counts days as EventBridge does.
     rest = f"cron({' '.join([*fields[1:], '*'][:6])})" if "?" in fields else " ".join(fields[1:6])
-    nearest = _valid(rest) if not fields[0].strip("0") and ("?" in fields or len(fields) == 6) else None
+    nearest = _nearest(rest) if not fields[0].strip("0") and ("?" in fields or len(fields) == 6) else None
     raise ScheduleError(
         f"unix cron has 5 fields, not {len(fields)}: seconds cannot be scheduled; with a year write cron(...)", nearest
     )
 
 
-def _valid(text: str) -> str | None:
+def _nearest(text: str) -> str | None:
     """The text if it is a schedule, or what is nearest to it."""
     try:
         parse(text)
@@ -107,7 +107,7 @@ def _nickname(text: str) -> str:
     if match := re.fullmatch(r"@every\s+(?:([0-9]{1,6})h)?(?:([0-9]{1,6})m)?(?:0s)?", text.lower()):
         hours, minutes = (int(number or 0) for number in match.groups())
         rate = f"rate({60 * hours + minutes} minutes)" if minutes else f"rate({hours} hours)"
-        raise ScheduleError("@every is not cron's", _valid(rate))
+        raise ScheduleError("@every is not cron's", _nearest(rate))
     if text.split()[0].lower() in NICKNAMES:
         raise ScheduleError("only the nickname makes the schedule, without user and command", text.split()[0].lower())
     raise ScheduleError(f"{text!r} is not one of {', '.join(NICKNAMES)}")
@@ -156,7 +156,7 @@ def _meant(fields: list[str]) -> str | None:
     """The expression of fields that cron refuses, if they are in the syntax of another: as cron writes it, or within cron(...)."""
     meant = [",".join(_as_unix(field, item) for item in text.split(",")) for field, text in zip(_BOUNDS, fields, strict=True)]
     if meant != fields:
-        return _valid(" ".join(meant))
+        return _nearest(" ".join(meant))
     minute, hour, date, month, weekday = fields
     # L, W and # leave no room for the other day field.
     if (date == "*") == (weekday == "*"):
