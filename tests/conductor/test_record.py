@@ -1,4 +1,5 @@
 import itertools
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -246,6 +247,19 @@ def test_without_an_on_demand_queue_a_reclaim_is_the_end(cluster: Cluster):
     cluster.deliver()
     assert (cluster.store.get(RUN)["status"], cluster.store.get(RUN)["cause"]) == ("FAILED", "spot")
     assert len(cluster.batch.jobs) == 1
+
+
+def test_two_that_see_the_same_reclaim_submit_one_job(cluster: Cluster):
+    cluster.job()
+    cluster.schedule()
+    cluster.deliver()
+    cluster.batch.reclaim(cluster.only(RUN))
+    failed = cluster.batch.events[-1]
+    # The next start finds the end as well, just before it is written down here.
+    with Gate(cluster.clients).at(1, "before", lambda _: cluster.schedule(at=cluster.time + timedelta(minutes=5))):
+        cluster.deliver([failed])
+    assert [job["jobQueue"] for job in cluster.batch.jobs.values()] == [SPOT, ON_DEMAND]
+    assert cluster.store.get(RUN)["batch_job_ids"] == cluster.batch.named(RUN)
 
 
 def test_on_demand_is_the_last_try(cluster: Cluster):

@@ -238,8 +238,8 @@ def _fall_back(conductor: Conductor, run: Item, detail: Detail) -> Item:
 
 def submit_again(conductor: Conductor, run: Item, detail: Detail, queue: str, depends_on: Sequence[str]) -> Item:
     """Submit a run whose Batch job failed for no reason of its own."""
-    known = conductor.store.amend(run, _facts(conductor, run, detail))
-    claimed = known and conductor.store.again(known, queue, conductor.now())
+    # All in one write: somebody else may be at the same end, and what he wrote must not be taken for what was read.
+    claimed = conductor.store.again(run, _facts(conductor, run, detail), queue, conductor.now())
     if not claimed:
         return _current(conductor, run)
     try:

@@ -221,10 +221,11 @@ class Store:
         """Write facts beside the status of a run that goes on. The run, or None if it is over."""
         return self._change(run, changes, when=_NOT_OVER, values=_OVER)
 
-    def again(self, run: Mapping[str, Any], queue: str, now: datetime) -> Item | None:
-        """Claim the next submission of a run. None if somebody did, or the run is over."""
+    def again(self, run: Mapping[str, Any], facts: Mapping[str, Any], queue: str, now: datetime) -> Item | None:
+        """Claim the next submission of a run and write the facts of the last. None if somebody did, or the run is over."""
         number = run["submission"] + 1
         second = {
+            **facts,
             "submission": number,
             "status": "ACCEPTED",
             "rank": number * 1000,
