@@ -7,6 +7,8 @@ from typing import Any
 
 import boto3
 from batch_fake import BatchFake
+from calls import Client
+from dynamo_fake import DynamoFake
 
 from transload.conductor import record, submit
 from transload.conductor.context import ONCE, USUAL, Conductor
@@ -21,22 +23,35 @@ def _client(service: str) -> Any:
     return boto3.client(service, "eu-west-1", aws_access_key_id="test", aws_secret_access_key="test")
 
 
-class Cluster:
-    """`later` moves the clock. `mails()` and `slacks()` are what went out so far."""
+class _Sns(Client):
+    """A topic that only keeps what it gets."""
 
-    def __init__(self, dynamodb: Any = None) -> None:
+    def __init__(self, sent: list[dict[str, Any]]):
+        super().__init__()
+        self._sent = sent
+
+    def _do_create_topic(self, **asked: Any) -> dict[str, Any]:
+        return {"TopicArn": f"arn:aws:sns:eu-west-1:123456789012:{asked['Name']}"}
+
+    def _do_publish(self, **asked: Any) -> dict[str, Any]:
+        self._sent.append(asked)
+        return {}
+
+
+class Cluster:
+    """`later` moves the clock. `mails()` and `slacks()` are what went out so far. `quick` without any botocore."""
+
+    def __init__(self, dynamodb: Any = None, *, quick: bool = False) -> None:
         number = next(_NUMBERS)
         self.time = START
         self.batch = BatchFake(lambda: self.time)
-        self.dynamodb, self.sns, self.sqs = dynamodb or _client("dynamodb"), _client("sns"), _client("sqs")
+        self.sent: list[dict[str, Any]] = []
+        self.dynamodb = DynamoFake() if quick else dynamodb or _client("dynamodb")
+        self.sns = _Sns(self.sent) if quick else self._recorded(_client("sns"))
         self.jobs_table, self.runs_table = f"transload-c{number}-jobs", f"transload-c{number}-runs"
         self._table(self.jobs_table, "job")
         self._table(self.runs_table, "job", "run")
         self.topic = self.sns.create_topic(Name=f"alerts-{number}")["TopicArn"]
-        self.sent: list[dict[str, Any]] = []
-        asked: list[dict[str, Any]] = []
-        self.sns.meta.events.register("provide-client-params.sns.Publish", lambda params, **_: asked.append(params))
-        self.sns.meta.events.register("after-call.sns.Publish", lambda **_: self.sent.append(asked[-1]))
         self.declare(
             "#cluster",
             name=f"c{number}",
@@ -48,10 +63,17 @@ class Cluster:
         self.clients = {
             "dynamodb": self.dynamodb,
             "sns": self.sns,
-            "batch": self.batch.client(USUAL),
-            "submit": self.batch.client(ONCE),
+            "batch": self.batch.quick() if quick else self.batch.client(USUAL),
+            "submit": self.batch.quick() if quick else self.batch.client(ONCE),
         }
         self.conductor = self.process()
+
+    def _recorded(self, sns: Any) -> Any:
+        """With what is published to it in `sent`."""
+        asked: list[dict[str, Any]] = []
+        sns.meta.events.register("provide-client-params.sns.Publish", lambda params, **_: asked.append(params))
+        sns.meta.events.register("after-call.sns.Publish", lambda **_: self.sent.append(asked[-1]))
+        return sns
 
     def _table(self, name: str, *keys: str) -> None:
         kinds = ("HASH", "RANGE")
@@ -125,6 +147,7 @@ class Cluster:
 
     def subscribe(self) -> None:
         """A plain subscriber of the topic: see `received`."""
+        self.sqs = _client("sqs")
         self.inbox = self.sqs.create_queue(QueueName=self.jobs_table)["QueueUrl"]
         inbox = self.sqs.get_queue_attributes(QueueUrl=self.inbox, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
         self.sns.subscribe(TopicArn=self.topic, Protocol="sqs", Endpoint=inbox)

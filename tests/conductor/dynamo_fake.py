@@ -4,13 +4,13 @@
 test_dynamo_fake.py holds it against moto.
 """
 
-import copy
 import re
-from collections.abc import Callable, Iterator
+from functools import cache
 from types import SimpleNamespace
 from typing import Any
 
 from botocore.exceptions import ClientError
+from calls import Client
 
 from transload.conductor.table import deserialize
 
@@ -45,8 +45,15 @@ _TOKEN = re.compile(r"\s*(attribute_exists|attribute_not_exists|size|AND|OR|NOT|
 
 def holds(condition: str, action: Item, item: Item) -> bool:
     """Whether the condition of a write holds for the item that is there ({} if there is none)."""
-    names, values = action.get("ExpressionAttributeNames", {}), deserialize(action.get("ExpressionAttributeValues", {}))
-    plain, text, place, wanted = deserialize(item), [], 0, None
+    values = deserialize(action.get("ExpressionAttributeValues", {}))
+    names = tuple(action.get("ExpressionAttributeNames", {}).items())
+    return bool(eval(_read(condition, names), {"item": deserialize(item), "values": values, "absent": _ABSENT, "len": len}))
+
+
+@cache
+def _read(condition: str, attributes: tuple[tuple[str, str], ...]) -> Any:
+    """The condition as Python. There are a dozen, and they are asked for thousands of times."""
+    names, text, place, wanted = dict(attributes), [], 0, None
     while place < len(condition.rstrip()):
         match = _TOKEN.match(condition, place)
         assert match, f"cannot read {condition[place:]!r}"
@@ -54,7 +61,7 @@ def holds(condition: str, action: Item, item: Item) -> bool:
         if token.startswith("attribute"):
             wanted = token == "attribute_exists"
         elif token.startswith("#") and wanted is not None:
-            text.append(str((names[token] in plain) is wanted))
+            text.append(f"({names[token]!r} in item) is {wanted}")
             wanted = None
         elif token.startswith("#"):
             text.append(f"item.get({names[token]!r}, absent)")
@@ -62,35 +69,19 @@ def holds(condition: str, action: Item, item: Item) -> bool:
             text.append(f"values[{token!r}]")
         else:
             text.append(_WORDS.get(token, token))
-    return bool(eval(" ".join(text), {"item": plain, "values": values, "absent": _ABSENT, "len": len}))
+    return compile(" ".join(text), condition, "eval")
 
 
-class DynamoFake:
-    """What boto3's client has: the calls, the exceptions and the events that gate.py listens to."""
+class DynamoFake(Client):
+    """What boto3's client has, as far as the conductor uses it. Items go in and out as they are: nobody changes one in place."""
 
     def __init__(self) -> None:
+        super().__init__()
         self.tables: dict[str, dict[tuple[str, ...], Item]] = {}
-        self._listeners: dict[str, list[Callable[..., None]]] = {"before-call": [], "after-call": []}
-        self.meta = SimpleNamespace(events=SimpleNamespace(register=lambda name, listener: self._listeners[name].append(listener)))
         self.exceptions = SimpleNamespace(
             ConditionalCheckFailedException=ConditionalCheckFailedException,
             TransactionCanceledException=TransactionCanceledException,
         )
-
-    def __getattr__(self, operation: str) -> Callable[..., Any]:
-        name = "".join(word.capitalize() for word in operation.split("_"))
-        method = object.__getattribute__(self, f"_do_{operation}")
-
-        def call(**asked: Any) -> Any:
-            for listener in self._listeners["before-call"]:
-                listener(model=SimpleNamespace(name=name))
-            try:
-                return copy.deepcopy(method(**asked))
-            finally:
-                for listener in self._listeners["after-call"]:
-                    listener(model=SimpleNamespace(name=name))
-
-        return call
 
     def _do_create_table(self, TableName: str, **_: Any) -> None:
         self.tables[TableName] = {}
@@ -150,12 +141,6 @@ class DynamoFake:
             keys = [key for key in keys if key[1].startswith(values[":begin"])]
         return {"Items": [self.tables[TableName][key] for key in (keys if ScanIndexForward else reversed(keys))]}
 
-    def get_paginator(self, operation: str) -> Any:
-        def pages(**asked: Any) -> Iterator[Item]:
-            yield getattr(self, operation)(**asked)
-
-        return SimpleNamespace(paginate=pages)
-
     def _may(self, write: Item) -> bool:
         (action,) = write.values()
         condition = action.get("ConditionExpression")
@@ -167,13 +152,13 @@ class DynamoFake:
     def _reason(self, write: Item) -> Item:
         (action,) = write.values()
         there = self._there(action)
-        return {"Code": "ConditionalCheckFailed", **({"Item": copy.deepcopy(there)} if there else {})}
+        return {"Code": "ConditionalCheckFailed", **({"Item": there} if there else {})}
 
     def _write(self, write: Item) -> None:
         ((kind, action),) = write.items()
         table, key = self.tables[action["TableName"]], _key(action.get("Key") or action["Item"])
         if kind == "Put":
-            table[key] = copy.deepcopy(action["Item"])
+            table[key] = action["Item"]
         elif kind == "Delete":
             table.pop(key, None)
         else:
@@ -185,7 +170,7 @@ def _updated(item: Item, action: Item) -> Item:
     names = action["ExpressionAttributeNames"]
     for part in sets.split(", "):
         name, _, value = part.partition(" = ")
-        item[names[name]] = copy.deepcopy(action["ExpressionAttributeValues"][value])
+        item[names[name]] = action["ExpressionAttributeValues"][value]
     for name in filter(None, removes.split(", ")):
         item.pop(names[name], None)
     return item

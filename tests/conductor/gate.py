@@ -12,9 +12,11 @@ class Crash(BaseException):
 
 
 class Gate:
-    """Counts the writes of these boto3 clients. `at(n, moment, action)` runs `action(operation)` once, before or after the n-th."""
+    """Counts the writes of these boto3 clients. `at(n, moment, action)` runs `action(operation)` once, before or after the n-th;
+    `always(operation, moment)` is called at each."""
 
-    def __init__(self, clients: Mapping[str, Any]):
+    def __init__(self, clients: Mapping[str, Any], always: Callable[[str, str], object] = lambda operation, moment: None):
+        self._always = always
         self._armed: tuple[int | str, str, Callable[[str], object]] | None = None
         self._count = 0
         for client in {id(client): client for client in clients.values()}.values():
@@ -48,6 +50,7 @@ class Gate:
             self._act("after", model.name)
 
     def _act(self, moment: str, operation: str) -> None:
+        self._always(operation, moment)
         if self._armed and self._armed[0] in (self._count, operation) and self._armed[1] == moment:
             action, self._armed = self._armed[2], None
             action(operation)
