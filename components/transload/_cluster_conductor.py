@@ -15,6 +15,9 @@ _ASYNC_SECONDS = {"submit": 900, "record": 21600, "watch": 300}
 """How long AWS Lambda keeps an event that it could not deliver. A run that could not be submitted for fifteen minutes is a missed
 run and is told as one; a state change is worth recording for as long as Lambda keeps it; the next watch is five minutes away."""
 
+_SECONDS = {"submit": 60, "record": 60, "watch": 240}
+"""How long a function may take. A pass of watch over a thousand runs takes longer than an event; it ends before the next."""
+
 
 @dataclass(frozen=True)
 class Work:
@@ -139,8 +142,9 @@ def _function(
         handler=f"transload.conductor.{part}.handler",
         code=code,
         role=role_arn,
-        timeout=60,
-        memory_size=256,
+        timeout=_SECONDS[part],
+        # A function gets processor time by its memory, and boto3 alone takes seconds to load with less.
+        memory_size=512,
         environment={"variables": {"TRANSLOAD_JOBS_TABLE": work.jobs_table.name, "TRANSLOAD_RUNS_TABLE": work.runs_table.name}},
         # Else Lambda makes the group itself, without an end to what it keeps.
         opts=site.after(logs),
