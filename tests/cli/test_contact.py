@@ -1,7 +1,7 @@
 """Calls that outlast an outage."""
 
 import pytest
-from botocore.exceptions import ClientError, EndpointConnectionError, NoRegionError, ReadTimeoutError
+from botocore.exceptions import ClientError, EndpointConnectionError, NoCredentialsError, NoRegionError, ReadTimeoutError
 from botocore.parsers import ResponseParserError
 
 from transload.cli._contact import Contact, CutShortError, LostContactError, passes
@@ -37,7 +37,6 @@ class Line:
         answered("ThrottlingException"),
         answered("TooManyRequestsException", 429),
         answered("Whatever", 503),
-        answered("ExpiredTokenException"),
         EndpointConnectionError(endpoint_url="http://127.0.0.1:1"),
         ReadTimeoutError(endpoint_url="http://127.0.0.1:1"),
         ResponseParserError("Unable to parse response"),
@@ -61,8 +60,18 @@ def test_what_does_not_pass_is_raised_at_once(error):
 
 
 def test_an_expired_login_is_followed_by_a_new_session():
-    line = Line(answered("ExpiredTokenException"), answered("ExpiredTokenException"))
+    line = Line()
+    line.contact(line.ask)
+    line.errors = [answered("ExpiredTokenException"), NoCredentialsError()]
     assert line.contact(line.ask) == "answer by connection 3"
+
+
+@pytest.mark.parametrize("error", [answered("ExpiredTokenException"), NoCredentialsError()])
+def test_a_login_that_was_never_there_is_not_waited_for(error):
+    line = Line(error)
+    with pytest.raises(type(error)):
+        line.contact(line.ask)
+    assert line.now == 0
 
 
 def test_after_the_patience_contact_is_lost_and_the_last_error_is_told():

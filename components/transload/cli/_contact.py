@@ -85,9 +85,10 @@ def passes(error: Exception) -> bool:
 def in_words(error: Exception) -> str:
     """One line of what AWS said."""
     if isinstance(error, ClientError):
-        text = f"{code_of(error)}: {error.response.get('Error', {}).get('Message', '')}"
+        message = error.response.get("Error", {}).get("Message", "")
         # A broken gateway answers with a page of HTML.
-        return f"{reasons.one_line(text, 200)} ({error.operation_name})"
+        text = "an error page instead of an answer" if message.lstrip().startswith("<") else message
+        return f"{reasons.one_line(f'{code_of(error)}: {text}', 200)} ({error.operation_name})"
     if isinstance(error, ResponseParserError):
         return "an answer that cannot be read: cut on its way, or of an emulator that does not know the question"
     return reasons.one_line(str(error)) or type(error).__name__
@@ -95,7 +96,8 @@ def in_words(error: Exception) -> str:
 
 class Contact(Generic[C]):
     """Something to call AWS by. `connect` makes a new one, so that renewed credentials are read. One `patience`, in seconds, is for
-    one outage: an answer ends the outage. `wait` sleeps, and may raise to break off."""
+    one outage: an answer ends the outage. Before the first answer there is no login to wait for. `wait` sleeps, and may raise to
+    break off."""
 
     def __init__(
         self,
@@ -110,6 +112,7 @@ class Contact(Generic[C]):
         self._connect, self._wait, self._tell, self._clock = connect, wait, tell, clock
         self._patience, self._first = patience, first
         self._cloud: C | None = None
+        self._answered = False
 
     def __call__(self, ask: Callable[[C], T]) -> T:
         """The answer of `ask`; LostContactError when the patience ran out; any error that does not pass is raised as it is."""
@@ -120,7 +123,7 @@ class Contact(Generic[C]):
                     self._cloud = self._connect()
                 answer = ask(self._cloud)
             except Exception as error:
-                if not passes(error):
+                if not passes(error) or (expired(error) and not self._answered):
                     raise
                 if expired(error):
                     self._cloud = None
@@ -135,4 +138,5 @@ class Contact(Generic[C]):
             else:
                 if since is not None:
                     self._tell("AWS answers again")
+                self._answered = True
                 return answer
