@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from tests.cli._faults import Fault, fault
 from tests.cli._platform import Platform, Running, platform
+from tests.local._jobs import wait_for
 
 # A cloud of its own: another worker can have it while the tests that share one run.
 pytestmark = pytest.mark.xdist_group("faults")
@@ -92,13 +93,13 @@ class Early:
 
 @pytest.fixture(scope="module")
 def sometimes(cloud: Platform, lines: Callable[[], Line]) -> dict[str, Early]:
-    """By name of the fault: a run of which each third call fails while it is followed, for ever. A login that ended is renewed
-    after a while."""
+    """By name of the fault: a run of which each third call fails while it is followed, for ever. A login ends after the start, and
+    is renewed after a while."""
     early = {}
     for name, what in FAULTS.items():
         line = lines()
         often = {"times": 4} if what is EXPIRED else {"sequence": {"fail": 1, "pass": 2}}
-        asked = [("batch", "DescribeJobs"), ("dynamodb", "GetItem"), ("logs", "GetLogEvents")]
+        asked = [("batch", "DescribeJobs"), ("logs", "GetLogEvents")] + ([] if what is EXPIRED else [("dynamodb", "GetItem")])
         line.strike(*({"service": service, "operation": operation, **often, **what} for service, operation in asked))
         job = cloud.job(f"faulty-{name.replace(' ', '-')}", "print", "5")
         early[name] = Early(line, cloud.start("run", job, "--", "exit", "3", **line.environment))
@@ -153,6 +154,17 @@ def test_an_outage_shorter_than_the_patience_is_told_and_outlasted(cloud: Platfo
     running.sees("AWS answers again")
     running.signal(signal.SIGTERM)
     assert running.ended().code == 143
+
+
+def test_a_signal_before_the_start_starts_nothing(cloud: Platform, line: Line) -> None:
+    slow = {"latency": {"min": 1000, "max": 1000}}
+    line.strike({"service": "dynamodb", "operation": "GetItem", "times": 1, **slow})
+    running = cloud.start("run", cloud.job("regretted", "print", "1"), **line.environment)
+    wait_for(lambda: line.aws.fired(line.caller))
+    running.signal(signal.SIGINT)
+    ended = running.ended()
+    assert (ended.code, ended.out, ended.err) == (130, "", "transload: SIGINT: nothing was started\n")
+    assert cloud.store.history("regretted") == []
 
 
 def test_100_000_lines_arrive_in_order_and_each_once_through_faults(cloud: Platform, line: Line) -> None:

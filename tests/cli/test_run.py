@@ -1,10 +1,12 @@
 """The truth table of `transload run`, row by row: a real process, real signals, jobs that really run in the local cloud."""
 
+import os
 import signal
+import subprocess
 from collections.abc import Iterator
 
 import pytest
-from tests.cli._platform import Platform, platform
+from tests.cli._platform import TRANSLOAD, Platform, platform
 from tests.local._jobs import wait_for
 
 pytestmark = pytest.mark.xdist_group("local")
@@ -54,6 +56,13 @@ def test_without_an_answer_before_the_start_125(cloud: Platform) -> None:
     ended = cloud.call("run", "prints", AWS_ENDPOINT_URL="http://127.0.0.1:9", TRANSLOAD_PATIENCE="1s")
     assert (ended.code, ended.out) == (125, "")
     assert "transload: could not start: Could not connect to the endpoint URL" in ended.err
+
+
+def test_without_a_login_125_at_once_with_what_to_do(cloud: Platform) -> None:
+    nothing = {"AWS_CONFIG_FILE": os.devnull, "AWS_SHARED_CREDENTIALS_FILE": os.devnull, "AWS_EC2_METADATA_DISABLED": "true"}
+    ended = cloud.call("run", "prints", AWS_ACCESS_KEY_ID="", AWS_SECRET_ACCESS_KEY="", **nothing)
+    assert (ended.code, ended.out) == (125, "")
+    assert ended.err.startswith("transload: could not start: no credentials: log in")
 
 
 def test_an_unknown_job_gives_2_with_the_nearest_name(cloud: Platform) -> None:
@@ -177,6 +186,15 @@ def test_a_reader_that_goes_away_changes_no_exit_code(cloud: Platform) -> None:
     process.stderr.close()
     assert process.wait(60) == 143
     assert "Traceback" not in told
+
+
+def test_a_full_disk_is_told_once_and_changes_no_exit_code(cloud: Platform) -> None:
+    job = cloud.job("voluminous", "print", "20000")
+    with open("/dev/full", "w") as full:
+        ended = subprocess.run([*TRANSLOAD, "run", job], stdout=full, stderr=subprocess.PIPE, text=True, env=cloud.environment)
+    assert ended.returncode == 0
+    assert ended.stderr.count("the output cannot be written: No space left on device") == 1
+    assert "Traceback" not in ended.stderr
 
 
 def test_dry_run_starts_nothing(cloud: Platform) -> None:

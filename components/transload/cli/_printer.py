@@ -1,6 +1,5 @@
 """Lines of a job on stdout and notes on stderr, and the options of the verbs that follow a run."""
 
-import functools
 import io
 import json
 import os
@@ -21,7 +20,8 @@ def tell(line: str) -> None:
 
 
 class Printer:
-    """Prints the lines of a run. A reader that went away (`| head`) ends the printing, not the following: the exit code counts."""
+    """Prints the lines of a run. A reader that went away (`| head`), or a full disk, ends the printing, not the following: the exit
+    code counts."""
 
     def __init__(self, *, grep: str | None = None, as_json: bool = False, timestamps: bool = False):
         try:
@@ -48,17 +48,19 @@ class Printer:
             return
         try:
             sys.stdout.write(self._text(line) + "\n")
-        except BrokenPipeError:
-            self._leave()
+        except OSError as error:
+            self._leave(error)
 
     def _flush(self) -> None:
         try:
             sys.stdout.flush()
-        except BrokenPipeError:
-            self._leave()
+        except OSError as error:
+            self._leave(error)
 
-    def _leave(self) -> None:
+    def _leave(self, error: OSError) -> None:
         self._gone = True
+        if not isinstance(error, BrokenPipeError):
+            tell(f"the output cannot be written: {error.strerror}; the log keeps it: transload logs")
         # What is left in the buffer must not raise once more at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
@@ -74,8 +76,7 @@ class Printer:
 
 def following(function: Callable[..., Any]) -> Callable[..., Any]:
     """Gives a verb the options of following: `poll` and `patience`, in seconds."""
-
-    @click.option(
+    poll = click.option(
         "--poll",
         envvar="TRANSLOAD_POLL",
         type=click.FloatRange(0, min_open=True),
@@ -83,15 +84,12 @@ def following(function: Callable[..., Any]) -> Callable[..., Any]:
         metavar="SECONDS",
         help="Ask AWS so often. Default: 2, in the local cloud 0.25.",
     )
-    @click.option(
+    patience = click.option(
         "--patience",
         envvar="TRANSLOAD_PATIENCE",
+        type=_when.LENGTH,
         default="5m",
         metavar="TIME",
         help="Go on for so long while AWS does not answer. Default: 5m.",
     )
-    @functools.wraps(function)
-    def verb(*args: Any, poll: float, patience: str, **kwargs: Any) -> Any:
-        return function(*args, poll=poll, patience=_when.duration(patience), **kwargs)
-
-    return verb
+    return poll(patience(function))

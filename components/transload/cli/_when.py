@@ -2,7 +2,10 @@
 
 import re
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from zoneinfo import ZoneInfo
+
+import click
 
 from transload._errors import Problem
 
@@ -19,6 +22,21 @@ def duration(text: str) -> int:
     if not seconds:
         raise Problem(f"{text!r} is no length of time: write 90s, 15m, 1h30m or 2d", 2)
     return seconds
+
+
+class _Length(click.ParamType):
+    """The value of an option, in seconds."""
+
+    name = "time"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        try:
+            return value if isinstance(value, int) else duration(value)
+        except Problem as problem:
+            self.fail(str(problem), param, ctx)
+
+
+LENGTH = _Length()
 
 
 def moment(text: str, now: datetime, *, ahead: bool = False, zone: str = "UTC") -> datetime:

@@ -9,13 +9,12 @@ import click
 
 from transload import _fargate
 from transload._errors import Problem
-from transload.cli import _names, _outcome, _output
+from transload.cli import _names, _outcome, _output, _when
 from transload.cli._aws import Cloud, placed, refusal
 from transload.cli._contact import LostContactError
 from transload.cli._printer import Printer, following, tell
 from transload.cli._session import Session
 from transload.cli._signals import Interrupted, Signals
-from transload.cli._when import duration
 from transload.conductor import times
 
 
@@ -52,7 +51,7 @@ Exit codes: the job's own, and
 @click.option(
     "--array", "array_size", type=click.IntRange(2, 10000), metavar="N", help="As an array of N children; lines begin with [index]."
 )
-@click.option("--timeout", metavar="TIME", help="Stop an attempt that runs longer: 90s, 15m, 2h. At least 60s.")
+@click.option("--timeout", type=_when.LENGTH, metavar="TIME", help="Stop an attempt that runs longer: 90s, 15m, 2h. At least 60s.")
 @click.option("--from", "from_run", metavar="RUN", help="Run a flow again from the step that failed in this run of it.")
 @click.option("--detach", is_flag=True, help="Leave it running and print the run id.")
 @click.option("--dry-run", is_flag=True, help="Show what would be started.")
@@ -64,7 +63,7 @@ def command(
     job: str,
     command: tuple[str, ...],
     environment: tuple[str, ...],
-    timeout: str | None,
+    timeout: int | None,
     from_run: str | None,
     detach: bool,
     dry_run: bool,
@@ -82,7 +81,7 @@ def command(
     changes = {
         "command": list(command) or None,
         "environment": variables(environment),
-        "timeout_seconds": seconds(timeout),
+        "timeout_seconds": check_timeout(timeout),
         **sizes,
     }
     overrides = {name: value for name, value in changes.items() if value}
@@ -109,8 +108,13 @@ def command(
 def _start(session: Session, ask: Any) -> Any:
     """What is asked before anything runs: whatever goes wrong here is "could not start"."""
     try:
-        return session.contact(ask)
-    except (Problem, Interrupted):
+        answer = session.contact(ask)
+        # A signal that came meanwhile: what was not begun needs no stop.
+        session.signals.check()
+        return answer
+    except Interrupted as signal:
+        raise Problem(f"{signal}: nothing was started", signal.exit_code) from signal
+    except Problem:
         raise
     except LostContactError as lost:
         raise Problem(f"could not start: {lost}", _outcome.NOT_STARTED) from lost
@@ -161,12 +165,11 @@ def variables(pairs: tuple[str, ...]) -> dict[str, str]:
     return found
 
 
-def seconds(timeout: str | None) -> int | None:
+def check_timeout(timeout: int | None) -> int | None:
     """The timeout of an attempt. AWS Batch takes no less than 60 s (API reference, JobTimeout)."""
-    found = duration(timeout) if timeout else None
-    if found is not None and found < 60 and not os.environ.get("TRANSLOAD_LOCAL"):
-        raise click.UsageError(f"--timeout {timeout}: AWS Batch takes 60s and more")
-    return found
+    if timeout is not None and timeout < 60 and not os.environ.get("TRANSLOAD_LOCAL"):
+        raise click.UsageError(f"--timeout {timeout}s: AWS Batch takes 60s and more")
+    return timeout
 
 
 def check_size(item: dict[str, Any], overrides: dict[str, Any]) -> None:
