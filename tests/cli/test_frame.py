@@ -1,13 +1,15 @@
 """The frame of the command: help without heavy imports, errors of one line, the same options everywhere."""
 
+import shlex
 import subprocess
 import sys
 from typing import Any
 
 import click
 import pytest
+from tests.cli.conftest import Cluster
 
-from transload.cli import VERBS
+from transload.cli import VERBS, main
 from transload.cli import transload as root
 
 HEAVY = ("boto3", "botocore", "pulumi", "rich", "moto", "yaml", "jsonschema")
@@ -40,6 +42,68 @@ def test_no_credentials_is_one_line_that_says_what_to_do(transload: Any, monkeyp
     assert (answer.code, answer.out) == (1, "")
     assert answer.err.startswith("transload: no credentials: log in")
     assert transload("jobs", "--profile", "nobody").err == "transload: The config profile (nobody) could not be found\n"
+
+
+def test_without_a_verb_the_help_is_shown_as_it_is(transload: Any) -> None:
+    answer = transload()
+    assert (answer.code, answer.out) == (2, "")
+    assert answer.err.startswith("Usage: transload")
+    assert "see transload" not in answer.err
+
+
+@pytest.mark.parametrize("verb", ["run", "why", "logs", "stop", "verify", "history"])
+def test_an_empty_name_is_no_job(cluster: Cluster, transload: Any, verb: str) -> None:
+    assert transload(verb, "").err == f"transload: no job '' in cluster {cluster.name}; see transload jobs\n"
+
+
+def test_an_endpoint_that_is_none_is_one_line(cluster: Cluster, transload: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "banana")
+    answer = transload("jobs")
+    assert (answer.code, answer.err) == (2, "transload: Invalid endpoint: banana; look at --region and AWS_ENDPOINT_URL\n")
+
+
+def test_a_local_cloud_that_is_down_is_said_to_be(cluster: Cluster, transload: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
+    monkeypatch.setenv("TRANSLOAD_LOCAL", "1")
+    answer = transload("jobs")
+    assert (answer.code, answer.err.count("\n")) == (1, 1)
+    assert answer.err.endswith("; is the local cloud up? transload local status\n")
+
+
+def test_a_cluster_that_is_half_deleted_is_one_line_and_a_traceback_for_who_asks(
+    cluster: Cluster, transload: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cluster.client("dynamodb").delete_item(TableName=cluster.jobs_table, Key={"job": {"S": "#cluster"}})
+    answer = transload("verify")
+    assert (answer.code, answer.out, answer.err.count("\n")) == (1, "", 1)
+    assert "has no item #cluster" in answer.err
+    monkeypatch.setenv("TRANSLOAD_TRACEBACK", "1")
+    with pytest.raises(LookupError):
+        main(["verify"])
+
+
+def test_a_picture_that_cannot_be_written_is_one_line(cluster: Cluster, transload: Any) -> None:
+    answer = transload("timeline", "--html", "/nowhere/day.html")
+    assert (answer.code, answer.err) == (1, "transload: /nowhere/day.html: No such file or directory\n")
+
+
+@pytest.mark.parametrize(
+    ("redirection", "told"), [(">&-", ""), ("> /dev/full", "transload: the output cannot be written: No space left on device\n")]
+)
+def test_an_output_that_takes_nothing_is_no_traceback(redirection: str, told: str) -> None:
+    shell = f"{shlex.join([sys.executable, '-c', 'from transload.cli import main; main()', 'schedule', '@daily'])} {redirection}"
+    done = subprocess.run(["sh", "-c", shell], stderr=subprocess.PIPE, text=True)
+    assert (done.returncode, done.stderr) == (1 if told else 0, told)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [("run", "nightly", "--timeout", "banana"), ("run", "nightly", "--patience", "-1"), ("logs", "nightly", "--patience", "x")],
+)
+def test_a_length_of_time_that_is_none_names_its_option(cluster: Cluster, transload: Any, words: tuple[str, ...]) -> None:
+    answer = transload(*words)
+    assert answer.code == 2
+    assert f"Invalid value for '{words[2]}': '{words[3]}' is no length of time: write 90s, 15m, 1h30m or 2d" in answer.err
 
 
 @pytest.mark.parametrize("verb", OURS)

@@ -84,7 +84,7 @@ def test_an_unknown_job_is_answered_with_the_nearest_name(cluster, transload, ve
 def test_an_unknown_cluster_is_told_in_one_line(cluster, transload):
     answer = transload("jobs", "--cluster", "nowhere")
     assert answer.code == 1
-    assert answer.err.startswith("transload: there is no such cluster here")
+    assert answer.err.startswith("transload: there is no cluster nowhere here: no table transload-nowhere-jobs; look at --cluster")
 
 
 def test_the_only_cluster_need_not_be_named_and_several_are_listed(cluster, transload, monkeypatch):

@@ -1,6 +1,7 @@
 """The `transload` command: one module per verb, imported when the verb is called."""
 
 import importlib
+import os
 import sys
 from collections.abc import Sequence
 
@@ -61,12 +62,17 @@ def transload() -> None:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Entry point: errors are one line on stderr, never a traceback."""
+    """Entry point: errors are one line on stderr, never a traceback, unless TRANSLOAD_TRACEBACK asks for it."""
+    # Python leaves None where a shell closed one of them (>&-): what is written there is not wanted.
+    sys.stdout, sys.stderr = (stream or open(os.devnull, "w") for stream in (sys.stdout, sys.stderr))  # noqa: SIM115
     try:
         # A verb may return its exit code.
         code = transload.main(args=None if arguments is None else list(arguments), prog_name="transload", standalone_mode=False)
     except click.exceptions.Exit as end:
         code = end.exit_code
+    except click.exceptions.NoArgsIsHelpError as error:
+        click.echo(error.format_message(), err=True)
+        code = 2
     except click.UsageError as error:
         where = f" (see {error.ctx.command_path} --help)" if error.ctx else ""
         click.echo(f"transload: {error.format_message()}{where}", err=True)
@@ -80,8 +86,17 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except (click.Abort, KeyboardInterrupt):
         click.echo("transload: interrupted", err=True)
         code = 130
-    except BrokenPipeError:
-        # The reader of our output went away, as `| head` does: not an error of ours.
-        sys.stderr.close()
-        code = 141
+    except OSError as error:
+        # A folder that is not there, or a full disk. A reader that went away, as `| head` does, click ends quietly.
+        click.echo(f"transload: {error.filename or 'the output cannot be written'}: {error.strerror or error}", err=True)
+        code = 1
+        if not error.filename:
+            # What is left in the buffer must not raise once more at exit.
+            sys.stdout = None
+    except Exception as error:
+        if os.environ.get("TRANSLOAD_TRACEBACK"):
+            raise
+        text = f"{type(error).__name__}: {error}"
+        click.echo(f"transload: {' '.join(text.split())} (a mistake in transload: TRANSLOAD_TRACEBACK=1 shows where)", err=True)
+        code = 1
     sys.exit(code if isinstance(code, int) else 0)

@@ -10,7 +10,7 @@ from typing import Any
 import boto3
 import click
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError, NoRegionError
+from botocore.exceptions import BotoCoreError, ClientError, EndpointConnectionError, NoCredentialsError, NoRegionError
 from botocore.parsers import ResponseParserError
 
 from transload._errors import Problem
@@ -28,14 +28,14 @@ _CONFIG = Config(connect_timeout=5, read_timeout=20, user_agent_extra="transload
 class Cloud:
     """Account, region and cluster as the options name them. Nothing is asked before it is needed."""
 
-    def __init__(self, cluster: str | None = None, region: str | None = None, profile: str | None = None, *, attempts: int = 5):
+    def __init__(self, cluster: str | None = None, region: str | None = None, profile: str | None = None, *, attempts: int = 3):
         self._place = (cluster, region, profile)
         self._config = _CONFIG.merge(Config(retries={"mode": "standard", "total_max_attempts": attempts}))
         self._clients: dict[str, Any] = {}
 
     def renewed(self) -> "Cloud":
-        """The same place by a new session, which reads credentials anew, for who asks again by himself: five attempts in each call
-        would take three quarters of a minute, and neither a signal nor the patience would be heeded meanwhile."""
+        """The same place by a new session, which reads credentials anew, for who asks again by himself: while a call
+        tries again, neither a signal nor the patience is heeded."""
         return Cloud(*self._place, attempts=2)
 
     @functools.cached_property
@@ -48,7 +48,11 @@ class Cloud:
         """A client, made once for each service and region."""
         key = f"{service} {region or ''}"
         if key not in self._clients:
-            self._clients[key] = self.session.client(service, region_name=region, config=config or self._config)
+            try:
+                self._clients[key] = self.session.client(service, region_name=region, config=config or self._config)
+            except ValueError as error:
+                # A region, or an AWS_ENDPOINT_URL, that is none.
+                raise Problem(f"{error}; look at --region and AWS_ENDPOINT_URL", 2) from error
         return self._clients[key]
 
     @functools.cached_property
@@ -81,7 +85,7 @@ class Cloud:
 
     def job(self, name: str) -> dict[str, Any]:
         """A job as it was declared; a Problem with the nearest name for one that was not."""
-        found = self.store.job(name)
+        found = self.store.job(name) if name else None
         if found is None:
             raise unknown_job(name, [each["job"] for each in self.store.jobs()], self.name)
         return found
@@ -164,7 +168,7 @@ def placed(function: Callable[..., Any]) -> Callable[..., Any]:
         try:
             return function(*args, cloud=cloud, **kwargs)
         except (BotoCoreError, ClientError, ResponseParserError) as error:
-            raise Problem(refusal(error)) from error
+            raise Problem(refusal(error, cluster)) from error
         except BusyError as error:
             raise Problem(f"{error}; try again") from error
 
@@ -175,7 +179,7 @@ def placed(function: Callable[..., Any]) -> Callable[..., Any]:
 _READS = ("GetItem", "Query", "Scan")
 
 
-def refusal(error: Exception) -> str:
+def refusal(error: Exception, cluster: str | None = None) -> str:
     """What AWS refused, and what to do next, in one line."""
     if isinstance(error, NoRegionError):
         return "no region: give --region, or set AWS_REGION"
@@ -185,7 +189,11 @@ def refusal(error: Exception) -> str:
     if _contact.expired(error):
         return f"{words}; log in again"
     if _contact.code_of(error) == "ResourceNotFoundException" and getattr(error, "operation_name", "") in _READS:
-        return "there is no such cluster here: no table transload-<cluster>-jobs; look at --cluster, --region and --profile"
+        name = cluster or "<cluster>"
+        return f"there is no cluster {name} here: no table transload-{name}-jobs; look at --cluster, --region and --profile"
+    if isinstance(error, EndpointConnectionError):
+        local = os.environ.get("TRANSLOAD_LOCAL")
+        return f"{words}; {'is the local cloud up? transload local status' if local else 'look at the network and at --region'}"
     if "AccessDenied" in _contact.code_of(error):
         return f"{words}; ask for this permission, or take another --profile"
     return words

@@ -30,7 +30,7 @@ def command(cloud: Cloud, job: str | None, as_json: bool) -> int:
     OK it will do, NG it will not, -- it cannot be known from here (no permission, or not in AWS). Nothing is started and no
     secret is read. Exit code 1 when anything is NG.
     """
-    jobs = [cloud.job(job)] if job else cloud.store.jobs()
+    jobs = [cloud.job(job)] if job is not None else cloud.store.jobs()
     checks = list(_all(Checks(cloud), [each for each in jobs if each.get("kind") != "flow"]))
     bad = [check for check in checks if check.verdict == NG]
     if as_json:

@@ -60,7 +60,10 @@ def command(cloud: Cloud, target: str, run: str | None, as_json: bool) -> None:
             ("image", [record.get("image") or job.get("image") or "", record.get("image_digest") or ""]),
             ("changed", [_changed(record)]),
             ("definition", [record.get("job_definition") or ""]),
-            ("log", [f"transload logs {record['run_id']}"] if record.get("log_stream") or record.get("attempt_details") else []),
+            (
+                "log",
+                [f"transload logs {record['run_id']}"] if any(map(record.get, ("log_stream", "attempt_details", "array"))) else [],
+            ),
             ("links", list(urls.values())),
         ]
     )
