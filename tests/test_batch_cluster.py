@@ -563,6 +563,11 @@ def test_refuses(declare, args, message):
         declare(**args)
 
 
+def test_refuses_a_name_that_makes_no_role(record):
+    with pytest.raises(ValueError, match=r"^BatchCluster 'p+': its name must have at most 46 characters, got 47$"):
+        record(lambda: BatchCluster("p" * 47, {**LEAST, "cluster_name": "platform"}))
+
+
 @pytest.mark.parametrize(
     ("args", "message"),
     [

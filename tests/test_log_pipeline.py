@@ -275,6 +275,11 @@ def test_refuses_a_name_that_makes_no_physical_name(record, name):
         record(lambda: LogPipeline(name, LEAST))
 
 
+def test_refuses_a_name_that_makes_no_bucket(record):
+    with pytest.raises(ValueError, match=r"^LogPipeline 'a+': its name must have at most 55 characters, got 56$"):
+        record(lambda: LogPipeline("a" * 56, LEAST))
+
+
 @pytest.mark.parametrize(
     "type_",
     ["bigint", "decimal(12,2)", "array<array<string>>", "map<string, double>", "struct<id:bigint,tags:array<string>,at:timestamp>"],

@@ -175,6 +175,9 @@ class BatchCluster(pulumi.ComponentResource):
         self.register_outputs({key: getattr(self, key) for key in BatchCluster.__annotations__})
 
     def _cluster_name(self, name: str, args: BatchClusterArgs) -> str:
+        # 46: the roles are called so, with `-execution` and eight characters from Pulumi, and IAM takes 64.
+        if len(name) > 46:
+            fail(self, f"its name must have at most 46 characters, got {len(name)}")
         cluster = args.get("cluster_name") or f"{name}-{pulumi.get_stack()}"
         if not re.fullmatch(r"[a-z][a-z0-9-]{0,31}", cluster):
             fail(self, f"cluster_name must be lower-case letters, digits and hyphens, at most 32, got {cluster!r}")

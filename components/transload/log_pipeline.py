@@ -90,6 +90,9 @@ class LogPipeline(pulumi.ComponentResource):
         physical = f"{name}-{pulumi.get_stack()}"
         if not re.fullmatch(r"[a-z][a-z0-9-]{0,63}", physical):
             fail(self, f"name and stack make up {physical!r}: at most 64 lower-case letters, digits and hyphens, a letter first")
+        # The bucket is called so, with eight characters from Pulumi, and S3 takes 63.
+        if len(name) > 55:
+            fail(self, f"its name must have at most 55 characters, got {len(name)}")
         database_name, table_name = physical.replace("-", "_"), name.replace("-", "_")
 
         child = pulumi.ResourceOptions(parent=self)
