@@ -23,7 +23,7 @@ down: $(INSTALLED) ## stop the local cloud
 	@$(BIN)/transload local down
 
 test: $(INSTALLED) ## every test but the whole day
-	@$(BIN)/pytest -n 2 --dist loadgroup -m "not day"
+	@$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not day"
 
 day: $(INSTALLED) ## a whole day of the five jobs, everything delivered twice
 	@$(BIN)/pytest -m day

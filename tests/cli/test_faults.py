@@ -11,9 +11,6 @@ from tests.cli._faults import Fault, fault
 from tests.cli._platform import Platform, Running, platform
 from tests.local._jobs import wait_for
 
-# A cloud of its own: another worker can have it while the tests that share one run.
-pytestmark = pytest.mark.xdist_group("faults")
-
 THROTTLED = {"error": {"code": "ThrottlingException", "message": "Rate exceeded"}}
 BROKEN = {"error": {"code": "ServerException", "status": 500}}
 LATE = {"timeout_ms": 50}

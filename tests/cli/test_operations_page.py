@@ -28,9 +28,6 @@ from transload.cli import VERBS, _outcome, main
 from transload.cli import transload as root
 from transload.local import Cloud, _state
 
-# A cloud of its own: another worker can have it while the tests that share one run.
-pytestmark = pytest.mark.xdist_group("page")
-
 _ROOT = Path(__file__).parents[2]
 _PAGE = _ROOT / "docs/operations.md"
 _README = _ROOT / "README.md"

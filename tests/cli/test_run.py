@@ -9,8 +9,6 @@ import pytest
 from tests.cli._platform import TRANSLOAD, Platform, platform
 from tests.local._jobs import wait_for
 
-pytestmark = pytest.mark.xdist_group("local")
-
 
 @pytest.fixture(scope="module")
 def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:

@@ -12,8 +12,6 @@ import pytest
 
 from ._jobs import JobCloud, started, wait_for
 
-pytestmark = pytest.mark.xdist_group("local")
-
 _KEEPER = """
     import json, os
     def handler(event, context):

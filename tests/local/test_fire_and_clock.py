@@ -23,8 +23,6 @@ from transload.local.delivery import Scheduler
 
 from ._jobs import wait_for
 
-pytestmark = pytest.mark.xdist_group("local")
-
 _PROJECT = Path(__file__).parents[2]
 _DOCKERFILE = 'FROM python:3.13-slim\nWORKDIR /app\nCOPY main.py .\nCMD ["python", "main.py"]\n'
 # The real programs need half a second of a processor each, most of it for boto3, and a day has 315 runs.

@@ -15,8 +15,6 @@ from transload.testing import run_program
 
 from ._authorised import ACCOUNT, SOMEBODY_ELSES, Caller, Platform, is_allowed, ministack
 
-pytestmark = pytest.mark.xdist_group("iam")
-
 PROJECT = Path(__file__).parents[2]
 FOLDERS = ("exports", "feeds", "aggregates", "imports/incoming", "imports/done")
 

@@ -11,8 +11,6 @@ import pytest
 
 from ._jobs import DOCKERFILE, GROUP, JobCloud, started, wait_for
 
-pytestmark = pytest.mark.xdist_group("local")
-
 _SLEEPER = "import time\ntime.sleep(60)\n"
 _POLITE = """
     import signal, sys, time

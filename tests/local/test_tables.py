@@ -7,8 +7,6 @@ import pytest
 
 from transload.local import Cloud
 
-pytestmark = pytest.mark.xdist_group("local")
-
 
 @pytest.fixture
 def table(cloud: Cloud) -> Any:

@@ -17,9 +17,6 @@ from transload.local import _state
 
 from ._project import Project, is_free, variables, wait_for
 
-# Apart from the tests that share a cloud: another worker can have these meanwhile.
-pytestmark = pytest.mark.xdist_group("local-processes")
-
 _PROGRAM = """
     queue = aws.sqs.Queue("work", name="work")
     aws.s3.Bucket("data", bucket="data-of-tiny")
