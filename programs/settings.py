@@ -5,7 +5,7 @@ import difflib
 from dataclasses import dataclass
 
 import pulumi
-from pulumi.runtime.config import CONFIG, get_config_env
+from pulumi.runtime.config import CONFIG
 
 
 @dataclass(frozen=True)
@@ -80,7 +80,7 @@ def load() -> Settings:
 def _refuse_unknown_keys(project: str) -> None:
     """`ValueError` for a key that is none of ours: Pulumi takes it, and then the default of the one that was meant."""
     known = {field.name for field in dataclasses.fields(Settings)} - {"stage"}
-    given = {key.removeprefix(f"{project}:") for key in {**get_config_env(), **CONFIG.get()} if key.startswith(f"{project}:")}
+    given = {key.removeprefix(f"{project}:") for key in CONFIG.get() if key.startswith(f"{project}:")}
     if given <= known:
         return
     unknown = min(given - known)

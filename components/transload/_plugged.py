@@ -5,6 +5,8 @@ from typing import Any, TypeVar
 
 import pulumi
 
+from transload._args import fail
+
 QUEUES = {"fargate_spot": "spot_queue_arn", "fargate": "on_demand_queue_arn", "ec2": "ec2_queue_arn"}
 """capacity -> where a cluster's `ref` has its queue."""
 
@@ -57,15 +59,15 @@ class Plugged:
         return known.apply(lambda lifted: self.cluster.apply(lambda ref: self._named(build, ref, {**self._plain, **lifted})))
 
     def _named(self, build: Callable[[Any, dict[str, Any]], _T], ref: Any, values: dict[str, Any]) -> _T:
-        named = f"{type(self._component).__name__} '{self._component._name}'"
         if not isinstance(ref, Mapping):
-            raise ValueError(f"{named}: cluster must be a BatchCluster's ref, got {type(ref).__name__}")
+            fail(self._component, f"cluster must be a BatchCluster's ref, got {type(ref).__name__}")
         try:
             return build(ref, values)
         except KeyError as missing:
-            raise ValueError(f"{named}: cluster must be a BatchCluster's ref, this one has no {missing}") from None
+            problem = f"cluster must be a BatchCluster's ref, this one has no {missing}"
         except ValueError as error:
-            raise ValueError(f"{named}: {error}") from None
+            problem = str(error)
+        fail(self._component, problem)
 
 
 def _is_plain(value: Any) -> bool:
