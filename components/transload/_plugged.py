@@ -63,11 +63,10 @@ class Plugged:
             fail(self._component, f"cluster must be a BatchCluster's ref, got {type(ref).__name__}")
         try:
             return build(ref, values)
-        except KeyError as missing:
-            problem = f"cluster must be a BatchCluster's ref, this one has no {missing}"
-        except ValueError as error:
-            problem = str(error)
-        fail(self._component, problem)
+        except (KeyError, ValueError) as error:
+            lacking = f"cluster must be a BatchCluster's ref, this one has no {error}"
+            problem = lacking if isinstance(error, KeyError) else str(error)
+            raise ValueError(f"{type(self._component).__name__} '{self._component._name}': {problem}") from None
 
 
 def _is_plain(value: Any) -> bool:
