@@ -53,6 +53,12 @@ def test_the_past_is_the_history_and_the_future_the_schedule_as_long_as_the_runs
     ]
 
 
+def test_a_run_that_stands_in_the_history_is_not_expected_once_more() -> None:
+    simulated = ran(15, 5, scheduled_for="2026-11-24T06:00:00Z")
+    found = shown(day([job("a", "0 15,18 * * ? *")], {"a": [simulated]}))
+    assert [(hour, kind) for _, hour, _, kind in found] == [(15, "succeeded"), (18, "expected")]
+
+
 def test_a_run_that_was_due_and_has_no_record_is_missed_once_its_grace_is_over() -> None:
     runs = {"a": [ran(3, 5, day=23)]}
     assert ("a", 3, 0, "missed") in shown(day([job("a", "0 3 * * ? *")], runs))

@@ -108,10 +108,12 @@ def _due(
     grace = timedelta(minutes=int(job.get("grace_minutes") or 0))
     bars = []
     for time in _times(job, history, start, end):
+        if time.strftime("%Y-%m-%dT%H:%M:%SZ") in known:
+            continue
         if time + grace >= now:
             if time > now:
                 bars.append(Bar(job["job"], time, time + length, "expected", vcpus(job)))
-        elif time > first and time.strftime("%Y-%m-%dT%H:%M:%SZ") not in known:
+        elif time > first:
             bars.append(Bar(job["job"], time, time, "missed", vcpus(job)))
     return bars
 
