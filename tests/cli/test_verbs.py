@@ -218,6 +218,15 @@ def test_verify_finds_all_that_a_job_needs_and_says_what_cannot_be_known(cluster
     assert "NG" not in found.values()
 
 
+def test_verify_says_that_the_local_cloud_evaluates_no_policies(
+    cluster: Cluster, transload: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stock(cluster)
+    monkeypatch.setenv("TRANSLOAD_LOCAL", "1")
+    unknown = {check["words"] for check in json.loads(transload("verify", "--json").out) if check["verdict"] == "--"}
+    assert unknown == {"the local cloud does not evaluate policies"}
+
+
 @pytest.mark.parametrize(
     ("change", "name", "words"),
     [

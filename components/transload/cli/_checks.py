@@ -1,5 +1,6 @@
 """Checks of what a job needs to start: each asks AWS and says OK, NG or that it cannot be known from here."""
 
+import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -140,6 +141,8 @@ class Checks:
     def _allowed(self, role: str, actions: list[str], resources: list[str]) -> Found:
         if not role:
             return UNKNOWN, "the definition names no execution role"
+        if os.environ.get("TRANSLOAD_LOCAL"):
+            return UNKNOWN, "the local cloud does not evaluate policies"
         key = "|".join((role, *actions, *resources))
         return self._once(key, lambda: simulated(self._cloud.simulate(role, actions, resources), _last(role)))
 
