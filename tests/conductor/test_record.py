@@ -173,6 +173,30 @@ def test_late_news_does_not_take_a_run_back(cluster: Cluster):
     assert cluster.store.get(RUN)["status"] == "RUNNABLE"
 
 
+def test_late_news_does_not_take_a_run_back_that_went_on_meanwhile(cluster: Cluster):
+    cluster.job()
+    cluster.schedule()
+    cluster.batch.advance(cluster.only(RUN), "RUNNING")
+    early, *_, last = cluster.batch.events
+    with Gate(cluster.clients).at(1, "before", lambda _: cluster.deliver([last])):
+        cluster.deliver([early])
+    assert cluster.store.get(RUN)["status"] == "RUNNING"
+
+
+def test_of_two_that_end_a_run_at_once_the_first_is_right(cluster: Cluster):
+    # Without a lock, whose end would say it as well.
+    cluster.job(concurrency="allow")
+    cluster.schedule()
+    cluster.deliver()
+    cluster.batch.advance(cluster.only(RUN), "RUNNING")
+    cluster.batch.fail(cluster.only(RUN), 1)
+    stopped = {"status": "STOPPED", "cause": "stopped", "reason": "stopped by ana", "rank": 1009}
+    with Gate(cluster.clients).at(1, "before", lambda _: cluster.store.end(cluster.store.get(RUN), stopped)):
+        cluster.deliver([cluster.batch.events[-1]])
+    assert cluster.store.get(RUN)["status"] == "STOPPED"
+    assert cluster.mails() == []
+
+
 def test_an_event_may_be_faster_than_the_writing_of_the_job_id(cluster: Cluster):
     cluster.job()
 

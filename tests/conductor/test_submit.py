@@ -459,6 +459,19 @@ def test_a_run_whose_process_died_is_gone_on_with_when_its_claim_is_over(
     cluster.only(RUN)
 
 
+def test_of_two_that_go_on_with_a_run_only_one_submits_it(cluster: Cluster):
+    cluster.job()
+    gate = Gate(cluster.clients)
+    with gate.at(1, "after", crash), pytest.raises(Crash):
+        cluster.schedule()
+    cluster.later(minutes=2)
+    run = cluster.store.get(RUN)
+    # The other has claimed it and is about to submit.
+    with gate.at(1, "before", lambda _: cluster.store.reclaim(run, cluster.time)):
+        assert cluster.schedule()["status"] == "ACCEPTED"
+    assert cluster.batch.jobs == {}
+
+
 def test_watch_goes_on_with_a_run_that_nobody_asks_for_again(cluster: Cluster):
     cluster.job()
     gate = Gate(cluster.clients)

@@ -526,13 +526,16 @@ def test_without_an_answer_of_batch_schedules_are_looked_at_and_no_run_is_given_
     assert cluster.store.get(other)["status"] == "SUBMITTED"
 
 
-def test_a_lock_whose_run_is_gone_is_freed(cluster: Cluster):
-    cluster.job()
+def test_a_lock_whose_run_is_gone_is_freed_for_the_run_that_waits(cluster: Cluster):
+    cluster.job(concurrency="queue")
     cluster.schedule()
+    cluster.later(minutes=1)
+    waiting = cluster.schedule(at=cluster.time)["run_id"]
     for key in (("nightly", "20261123T180000Z"), ("#live", RUN)):
         cluster.dynamodb.delete_item(TableName=cluster.runs_table, Key={"job": {"S": key[0]}, "run": {"S": key[1]}})
     look(cluster, minutes=5)
-    assert cluster.store.locks() == {}
+    assert cluster.store.get(waiting)["status"] == "SUBMITTED"
+    assert cluster.store.lock("nightly")["holder"] == waiting
 
 
 def test_a_lock_is_renewed_while_its_run_goes_on_and_gone_within_the_lease_after_it(cluster: Cluster):
