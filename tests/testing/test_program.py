@@ -9,6 +9,7 @@ import pulumi
 import pulumi_aws as aws
 import pytest
 
+from transload import BatchCluster, Network, ScheduledJob
 from transload.testing import _program, run_program
 from transload.testing._errors import user_line
 from transload.testing._monitor import Monitor
@@ -89,6 +90,27 @@ def test_an_error_in_an_apply_ends_the_run_and_names_its_line(program):
         run_program(program)
 
     assert user_line(error.value) == (HERE, line_of(program.__name__))
+
+
+def test_an_error_inside_a_component_names_the_line_that_made_the_component():
+    def program():
+        cluster = BatchCluster("shop", {"vpc_id": "vpc-1", "subnet_ids": ["subnet-1"], "no_alerts_because": "a test"})
+        plugged = {"cluster": cluster.ref, "image": "orders:1", "secrets": {"KEY": "/elsewhere/key"}}
+        ScheduledJob("orders", plugged)  # component
+
+    with pytest.raises(ValueError, match="secrets: KEY names /elsewhere/key, which the jobs of shop-test may not read") as error:
+        run_program(program)
+
+    assert user_line(error.value) == (HERE, line_of("component"))
+
+
+def test_the_source_of_what_a_component_made_is_the_line_that_made_the_component():
+    def program():
+        Network("office", {"zones": 2})  # network
+
+    recording = run_program(program)
+
+    assert {one.source for one in recording.resources if one.kind != "stack"} == {(HERE, line_of("network"))}
 
 
 def test_an_assertion_in_an_apply_that_nobody_uses_fails_the_run():

@@ -5,9 +5,12 @@ import re
 import sys
 import traceback
 from collections.abc import Callable, Generator
+from pathlib import Path
 from typing import Any
 
-from transload.testing._source import Place
+from transload.testing._source import Place, caller
+
+_LIBRARY = str(Path(__file__).parents[1])
 
 
 def user_line(error: BaseException) -> Place | None:
@@ -30,8 +33,7 @@ def user_line(error: BaseException) -> Place | None:
 
 def is_users(file: str) -> bool:
     """Whether code belongs to the program rather than to Python, an installed package or this one."""
-    ours = __file__.rpartition("/")[0]
-    return not file.startswith((sys.base_prefix, sys.prefix, ours, "<")) and "site-packages" not in file
+    return not file.startswith((sys.base_prefix, sys.prefix, _LIBRARY, "<")) and "site-packages" not in file
 
 
 def note(error: BaseException, place: Place | None = None) -> None:
@@ -61,13 +63,17 @@ def unwrapped(error: Exception) -> Exception:
 
 
 def noting(function: Callable[[Any], Any]) -> Callable[[Any], Any]:
-    """A function given to `apply`, whose errors note their line at once: the traceback gets lost in the SDK's tasks."""
+    """A function given to `apply`, whose errors note their line at once: the traceback gets lost in the SDK's tasks.
+
+    An error in a component's own function notes the line of the program that made the component.
+    """
+    place = caller(sys._getframe(2))
 
     def run(value: Any) -> Any:
         try:
             return function(value)
         except Exception as error:
-            note(error)
+            note(error, user_line(error) or place)
             raise
 
     return run

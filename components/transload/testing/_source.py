@@ -20,7 +20,7 @@ def trace(order: Iterator[int]) -> source_pb2.StackTrace:
     """
     frame = sys._getframe(1)
     resource = frame.f_locals.get("res")
-    place = _caller(frame.f_back, resource)
+    place = caller(frame.f_back, resource)
     file, line = place or ("", 0)
     turn = next(order)
     declared = getattr(frame.f_locals.get("monitor"), "declared", None)
@@ -30,10 +30,10 @@ def trace(order: Iterator[int]) -> source_pb2.StackTrace:
     return source_pb2.StackTrace(frames=[source_pb2.StackFrame(pc=position)])
 
 
-def _caller(frame: FrameType | None, resource: object) -> Place | None:
-    """The first frame that is neither a constructor of `resource` nor code of Pulumi or a generated SDK."""
+def caller(frame: FrameType | None, resource: object = None) -> Place | None:
+    """The first frame that is neither a constructor of `resource` nor code of Pulumi, a generated SDK or this library."""
     while frame is not None and frame.f_globals.get("__name__") != "pulumi.runtime.stack":
-        if not _constructs(frame, resource) and not _is_sdk(frame):
+        if not _is_sdk(frame) and not _constructs(frame, resource):
             return frame.f_code.co_filename, frame.f_lineno
         frame = frame.f_back
     return None
@@ -46,7 +46,7 @@ def _constructs(frame: FrameType, resource: object) -> bool:
 
 def _is_sdk(frame: FrameType) -> bool:
     package = frame.f_globals.get("__name__", "").partition(".")[0]
-    return package in ("pulumi", "asyncio") or package.startswith("pulumi_")
+    return package in ("pulumi", "asyncio", "transload") or package.startswith("pulumi_")
 
 
 def place_of(position: source_pb2.SourcePosition) -> Place | None:
