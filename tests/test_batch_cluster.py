@@ -423,7 +423,7 @@ def test_a_watch_that_does_not_run_is_told_by_an_alarm_since_it_cannot_tell_it_i
     assert (alarm["statistic"], alarm["period"], alarm["evaluationPeriods"]) == ("Sum", 300, 3)
 
 
-def test_the_topic_is_encrypted_by_a_key_that_alarms_and_events_may_use(least):
+def test_the_topic_is_encrypted_by_a_key_that_alarms_may_use(least):
     key = least.one("aws:kms/key:Key")
     by_service = [each for each in least.policy("aws:kms/key:Key") if "Service" in each["Principal"]]
 
@@ -431,25 +431,23 @@ def test_the_topic_is_encrypted_by_a_key_that_alarms_and_events_may_use(least):
     assert key.inputs["enableKeyRotation"] is True
     assert by_service == [
         {
-            "Sid": "PublishByAwsServices",
+            "Sid": "PublishAlarms",
             "Effect": "Allow",
-            "Principal": {"Service": ["cloudwatch.amazonaws.com", "events.amazonaws.com"]},
+            "Principal": {"Service": "cloudwatch.amazonaws.com"},
             "Action": ["kms:Decrypt", "kms:GenerateDataKey"],
             "Resource": "*",
         }
     ]
 
 
-def test_the_topic_takes_from_this_accounts_alarms_and_from_events(least):
+def test_the_topic_takes_from_this_account_and_its_alarms_alone(least):
     topic = least.one(TOPIC).outputs["arn"]
     statements = {each["Sid"]: each for each in least.policy("aws:sns/topicPolicy:TopicPolicy")}
 
-    assert statements.keys() == {"ManageByThisAccount", "PublishAlarmsOfThisAccount", "PublishEvents"}
+    assert statements.keys() == {"ManageByThisAccount", "PublishAlarmsOfThisAccount"}
     assert all(statement["Resource"] == [topic] for statement in statements.values())
     assert statements["ManageByThisAccount"]["Principal"] == {"AWS": "arn:aws:iam::123456789012:root"}
     assert statements["PublishAlarmsOfThisAccount"]["Condition"] == {"StringEquals": {"aws:SourceAccount": "123456789012"}}
-    # EventBridge accepts no condition here.
-    assert "Condition" not in statements["PublishEvents"]
 
 
 def test_slack_may_look_and_not_touch(declare):

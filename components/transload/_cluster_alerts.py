@@ -19,8 +19,8 @@ _KEY_ACTIONS = [
 
 
 def alert_topic(site: Site) -> tuple[aws.sns.Topic, aws.kms.Key]:
-    """The topic with its own key. With AWS's key `alias/aws/sns` neither EventBridge nor CloudWatch could publish, and nobody would
-    hear of it: they need a key whose policy names them (Amazon SNS developer guide, Key management)."""
+    """The topic with its own key. With AWS's key `alias/aws/sns` CloudWatch could not publish, and nobody would hear of it: it needs
+    a key whose policy names it (Amazon SNS developer guide, Key management)."""
     root = pulumi.Output.concat("arn:aws:iam::", site.account, ":root")
     key = aws.kms.Key(
         f"{site.component}-alerts",
@@ -30,10 +30,10 @@ def alert_topic(site: Site) -> tuple[aws.sns.Topic, aws.kms.Key]:
         policy=policy(
             allow("UseAndAdministerByThisAccount", _KEY_ACTIONS, "*", principal={"AWS": root}),
             allow(
-                "PublishByAwsServices",
+                "PublishAlarms",
                 ["kms:Decrypt", "kms:GenerateDataKey"],
                 "*",
-                principal={"Service": ["cloudwatch.amazonaws.com", "events.amazonaws.com"]},
+                principal={"Service": "cloudwatch.amazonaws.com"},
             ),
         ),
         opts=site.child,
@@ -63,8 +63,6 @@ def alert_topic(site: Site) -> tuple[aws.sns.Topic, aws.kms.Key]:
                 principal={"Service": "cloudwatch.amazonaws.com"},
                 condition={"StringEquals": {"aws:SourceAccount": site.account}},
             ),
-            # EventBridge accepts no condition in a topic's policy (EventBridge user guide, Resource-based policies).
-            allow("PublishEvents", ["sns:Publish"], [topic.arn], principal={"Service": "events.amazonaws.com"}),
         ),
         opts=site.child,
     )
