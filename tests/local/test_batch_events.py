@@ -150,8 +150,9 @@ def test_a_function_that_fails_is_tried_twice_more_and_then_its_event_goes_to_it
     assert record["responsePayload"] == {"errorMessage": "RuntimeError: cannot keep it"}
     assert len(kept(tmp_path / "kept")) == 3
     [stream] = jobs.logs.describe_log_streams(logGroupName="/aws/lambda/fails")["logStreams"]
-    page = jobs.logs.get_log_events(logGroupName="/aws/lambda/fails", logStreamName=stream["logStreamName"])
-    assert [one["message"] for one in page["events"]].count("RuntimeError: cannot keep it") == 3
+    name = {"logGroupName": "/aws/lambda/fails", "logStreamName": stream["logStreamName"]}
+    # What it printed is written some moments later.
+    wait_for(lambda: str(jobs.logs.get_log_events(**name)["events"]).count("'RuntimeError: cannot keep it'") == 3)
     log = (jobs.home / "moto.log").read_text()
     assert 'the event is given up: RuntimeError: cannot keep it; event {"job": "x"}' in log
 
