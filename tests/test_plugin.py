@@ -123,4 +123,4 @@ def test_the_package_is_where_pulumi_looks_for_it():
     # Both files in one folder stop `pulumi package get-schema`.
     assert not (FOLDER / "Pulumi.yaml").exists()
     required = {line.partition(">")[0] for line in (FOLDER / "requirements.txt").read_text().splitlines()}
-    assert required == {"pulumi", "pulumi-aws", "pulumi-awsx"}
+    assert required == {"pulumi", "pulumi-aws", "pulumi-awsx", "tzdata"}
