@@ -24,7 +24,7 @@ EVERYTHING = {
     "SeeJobs": "batch:DescribeJobs and batch:ListJobs have no resource type",
     "SeeCapacity": "the Describe actions of AWS Batch and Amazon EC2, and servicequotas:GetServiceQuota, have no resource type",
     "UseAndAdministerByThisAccount": "in the policy of a key `*` is the key (AWS KMS developer guide, Key policies)",
-    "PublishByAwsServices": "in the policy of a key `*` is the key (AWS KMS developer guide, Key policies)",
+    "PublishAlarms": "in the policy of a key `*` is the key (AWS KMS developer guide, Key policies)",
 }
 # Services that say nothing of the account or the resource on whose behalf they take a role.
 UNBOUND = {"lambda.amazonaws.com", "ec2.amazonaws.com", "chatbot.amazonaws.com"}
