@@ -278,6 +278,16 @@ def test_a_stack_that_cannot_be_built_is_one_line_that_names_resource_and_source
     _nothing_left(project, [])
 
 
+def test_a_stack_that_is_misspelt_is_wrong_usage_and_local_needs_no_file(project: Project) -> None:
+    project.write('aws.sqs.Queue("work", name="not a name")\n')
+    for stack in ("prod", "staging"):
+        (project.folder / f"Pulumi.{stack}.yaml").touch()
+    answer = project.run("up", "--stack", "prodd")
+    told = "transload: no stack 'prodd': no Pulumi.prodd.yaml; did you mean prod? There are prod, staging\n"
+    assert (answer.returncode, answer.stdout, answer.stderr) == (2, "", told)
+    assert project.run("up").returncode == 1, "the program is at fault, not the stack"
+
+
 def test_a_folder_without_a_project_is_wrong_usage(project: Project) -> None:
     answer = project.run("up")
     assert answer.returncode == 2

@@ -1,5 +1,6 @@
 """Bring a stack up on this machine."""
 
+import difflib
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -31,6 +32,7 @@ def up(
     begun = time.monotonic()
     home = _state.folder(project_dir)
     try:
+        _check_stack(Path(project_dir), stack)
         settings = _config.load(Path(project_dir), stack).with_region("eu-west-1")
     except ValueError as error:
         raise Problem(str(error), 2) from None
@@ -56,3 +58,13 @@ def up(
             )
             _state.save(home, done)
     return Built(Cloud(home, done), built.recording, seconds)
+
+
+def _check_stack(project_dir: Path, stack: str) -> None:
+    """ValueError for a stack without a file beside stacks that have one: most likely a slip, and it would run on defaults alone."""
+    known = _config.stacks(project_dir)
+    # `local` is taken where nothing is said, and a project need not have a file for it.
+    if known and stack not in [*known, "local"]:
+        near = difflib.get_close_matches(stack, known, 1)
+        hint = f"did you mean {near[0]}? There are {', '.join(known)}" if near else f"there are {', '.join(known)}"
+        raise ValueError(f"no stack {stack!r}: no Pulumi.{stack}.yaml; {hint}")

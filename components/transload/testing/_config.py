@@ -84,6 +84,13 @@ def load(
     return settings.with_values(declared.resolved(values, secrets, stack_file))
 
 
+def stacks(path: Path) -> list[str]:
+    """The stacks of a project that have a file. Raises ValueError."""
+    file = _project_file(path)
+    folder = file.parent / (_read(file).get("stackConfigDir") or "")
+    return sorted(found.name.removeprefix("Pulumi.").removesuffix(".yaml") for found in folder.glob("Pulumi.*.yaml"))
+
+
 def _project_file(path: Path) -> Path:
     if path.is_file():
         return path
