@@ -106,6 +106,24 @@ def test_a_length_of_time_that_is_none_names_its_option(cluster: Cluster, transl
     assert f"Invalid value for '{words[2]}': '{words[3]}' is no length of time: write 90s, 15m, 1h30m or 2d" in answer.err
 
 
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["completion"], "Missing argument '{bash|zsh|fish}'. Choose from: bash, zsh, fish (see transload completion --help)"),
+        (["run", "nightly", "-e"], "Option '-e' requires an argument. (see transload run --help)"),
+        (
+            ["run", "nightly", "--json"],
+            "--json goes with --detach or --dry-run: stdout belongs to the job (see transload run --help)",
+        ),
+    ],
+)
+def test_wrong_usage_is_one_line_that_names_the_help_of_the_verb(
+    cluster: Cluster, transload: Any, words: list[str], told: str
+) -> None:
+    answer = transload(*words)
+    assert (answer.code, answer.out, answer.err) == (2, "", f"transload: {told}\n")
+
+
 @pytest.mark.parametrize("verb", OURS)
 def test_every_verb_explains_itself_with_examples(verb: str) -> None:
     command = root.get_command(click.Context(root), verb)

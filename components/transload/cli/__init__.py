@@ -41,6 +41,15 @@ class _Verbs(click.Group):
         with formatter.section("Commands"):
             formatter.write_dl([(verb, line) for verb, (_, line) in VERBS.items()])
 
+    def invoke(self, ctx: click.Context) -> object:
+        try:
+            return super().invoke(ctx)
+        except click.UsageError as error:
+            # Click does not say of which verb, where an option lacks its value.
+            verb = click.Command(ctx.invoked_subcommand)
+            error.ctx = error.ctx or click.Context(verb, info_name=verb.name, parent=ctx)
+            raise
+
     def resolve_command(self, ctx: click.Context, args: list[str]) -> tuple[str | None, click.Command | None, list[str]]:
         if args and args[0] not in VERBS and not args[0].startswith("-"):
             import difflib
@@ -75,7 +84,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         code = 2
     except click.UsageError as error:
         where = f" (see {error.ctx.command_path} --help)" if error.ctx else ""
-        click.echo(f"transload: {error.format_message()}{where}", err=True)
+        click.echo(f"transload: {' '.join(error.format_message().split())}{where}", err=True)
         code = 2
     except click.ClickException as error:
         click.echo(f"transload: {error.format_message()}", err=True)
