@@ -168,3 +168,30 @@ def test_a_day_without_runs_is_a_page_too() -> None:
     page.feed(_day_html.page(day([], {}), "Asia/Tokyo", "platform-prod"))
     assert page.open == []
     assert "none" in page.text
+
+
+def test_the_words_at_the_peak_stand_above_the_line_of_now() -> None:
+    text = _day_html.page(day([job("a", "0 3 * * ? *")], {"a": [ran(11, 30)]}), "Asia/Tokyo", "platform-prod")
+    assert text.index('class="now"') < text.index('class="over"') < text.index("1 vCPU at 11:00</text>")
+    assert ".over { paint-order: stroke;" in text
+
+
+def test_each_kind_has_a_glyph_of_its_own_and_the_legend_fits_a_line(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kinds = ("SUCCEEDED", "FAILED", "STOPPED", "SKIPPED", "RUNNING")
+    runs = [ran(2 * number + 1, 30, kind) for number, kind in enumerate(kinds)]
+    monkeypatch.setenv("COLUMNS", "80")
+    timeline._show(day([job("a", "0 1-23/2 * * ? *")], {"a": [*reversed(runs), ran(1, 5, day=23)]}), "Asia/Tokyo")
+    _, _, row, _, legend, *_ = capsys.readouterr().out.splitlines()
+    glyphs = {each[2:]: each[0] for each in legend.split("  ")}
+    assert list(glyphs) == ["succeeded", "failed", "stopped", "running", "skipped", "missed", "expected"]
+    assert len(set(glyphs.values())) == 7
+    assert set(glyphs.values()) <= set(row)
+
+
+def test_an_array_that_nobody_saw_start_is_drawn_where_it_was_submitted() -> None:
+    array = {**ran(9, 30), "started_at": None, "submitted_at": "2026-11-24T00:20:00Z", "scheduled_for": "2026-11-20T00:00:00Z"}
+    found = day([job("a", "0 15 * * ? *")], {"a": [array]})
+    assert shown(found) == [("a", 9, 10, "succeeded"), ("a", 15, 10, "expected")]
+    assert found.guessed == []

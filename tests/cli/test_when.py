@@ -49,3 +49,26 @@ def test_a_moment_that_is_neither_is_refused():
 @pytest.mark.parametrize(("seconds", "text"), [(4, "4s"), (252, "4m12s"), (3720, "1h02m"), (273600, "3d04h"), (None, "")])
 def test_a_length_is_shown_in_its_two_largest_units(seconds, text):
     assert _when.length(seconds) == text
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(-2, "0s"), (45, "45s"), (119, "119s"), (217, "3m"), (6600, "110m"), (7200, "2h"), (86400, "24h"), (400000, "4d")],
+)
+def test_an_age_has_one_unit(seconds, text):
+    assert _when.age(seconds) == text
+
+
+@pytest.mark.parametrize(
+    ("run", "seconds"),
+    [
+        ({"status": "SUCCEEDED", "started_at": "2026-11-23T18:00:10Z"}, 50),
+        ({"status": "SUCCEEDED"}, 58),
+        ({"status": "FAILED", "cause": "application", "submitted_at": None}, 60),
+        ({"status": "FAILED", "cause": "image"}, None),
+        ({"status": "SKIPPED", "cause": "concurrency"}, None),
+    ],
+)
+def test_a_run_that_came_to_its_end_without_a_start_began_when_it_was_submitted(run, seconds):
+    times = {"created_at": "2026-11-23T18:00:00Z", "submitted_at": "2026-11-23T18:00:02Z", "ended_at": "2026-11-23T18:01:00Z"}
+    assert _when.took(times | run) == seconds

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from transload import _schedule
-from transload.cli._when import parse, took
+from transload.cli._when import began, parse, took
 
 GUESS = timedelta(minutes=1)
 """How long a run is taken to be of a job that never ran."""
@@ -86,7 +86,7 @@ def vcpus(job: Mapping[str, Any], run: Mapping[str, Any] | None = None) -> float
 
 
 def _ran(job: Mapping[str, Any], run: Mapping[str, Any], now: datetime) -> Bar | None:
-    begun = parse(run.get("started_at")) or parse(run.get("scheduled_for"))
+    begun = began(dict(run)) or parse(run.get("scheduled_for"))
     if begun is None:
         return None
     over = run["status"] in ("SUCCEEDED", "FAILED", "STOPPED", "SKIPPED")

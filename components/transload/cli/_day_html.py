@@ -20,6 +20,7 @@ h1 { font-size: 1.35rem; margin: 0; } .sub { color: var(--soft); margin: .15rem 
 .facts dt { color: var(--soft); font-size: .8rem; } .facts dd { margin: 0; font-weight: 600; }
 figure { margin: 0; overflow-x: auto; } svg { display: block; min-width: 820px; width: 100%; height: auto; }
 svg text { font: 12px system-ui, -apple-system, "Segoe UI", Roboto, sans-serif; fill: var(--ink); } svg .soft { fill: var(--soft); }
+svg .over { paint-order: stroke; stroke: var(--back); stroke-width: 5px; }
 .stripe { fill: var(--stripe); } .grid { stroke: var(--line); } .now { stroke: var(--ink); stroke-dasharray: 3 3; }
 .succeeded { fill: var(--succeeded); } .failed { fill: var(--failed); } .stopped { fill: var(--stopped); }
 .running { fill: var(--running); } .expected { fill: var(--expected); }
@@ -101,7 +102,7 @@ def _svg(day: Day, zone: str, date: str) -> str:
         x = _x(day, day.now)
         parts.append(f'<line class="now" x1="{x:.1f}" x2="{x:.1f}" y1="{_TOP - 8}" y2="{bottom}"/>')
         parts.append(f'<text x="{x + 4:.1f}" y="{bottom + 11}" class="soft">now</text>')
-    return "".join([*parts, "</svg>"])
+    return "".join([*parts, *_peak(day), "</svg>"])
 
 
 def _hours(day: Day, bottom: int) -> list[str]:
@@ -137,11 +138,18 @@ def _load(day: Day) -> list[str]:
         if day.start < time < day.end:
             path.append(f"H{_x(day, time):.1f} V{base - vcpu * scale:.1f}")
     parts.append(f'<path class="area" d="{" ".join(path)} H{_LEFT + _WIDTH} V{base} Z"/>')
+    return parts
+
+
+def _peak(day: Day) -> list[str]:
+    """What is needed at the peak, in words, drawn last: where the line of now runs through them it is left out."""
+    found = _day.peak(day)
+    if found is None:
+        return []
     x, near_end = _x(day, found.at), _seconds(found.at, day.end) < 4 * 3600
     anchor, shift = ("end", -4) if near_end else ("start", 4)
     label = f"{found.vcpu:g} vCPU at {found.at.astimezone(day.start.tzinfo):%H:%M}"
-    parts.append(f'<text x="{x + shift:.1f}" y="{_TOP + 11}" text-anchor="{anchor}">{label}</text>')
-    return parts
+    return [f'<text class="over" x="{x + shift:.1f}" y="{_TOP + 11}" text-anchor="{anchor}">{label}</text>']
 
 
 def _bar(day: Day, bar: Bar, y: int, zone: str) -> str:

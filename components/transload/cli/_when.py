@@ -79,10 +79,23 @@ def length(seconds: float | None) -> str:
     return f"{whole // 86400}d{whole % 86400 // 3600:02}h"
 
 
+def began(run: dict) -> datetime | None:
+    """When a run first started. The children of an array may be over before anybody sees one run: what came to an end of its own
+    without a start began when it was submitted."""
+    ran = run.get("status") == "SUCCEEDED" or run.get("cause") == "application"
+    return parse(run.get("started_at") or (ran and (run.get("submitted_at") or run.get("created_at"))) or None)
+
+
 def took(run: dict) -> float | None:
     """Seconds a run has run: from its first start to its end; None before both are known."""
-    start, end = parse(run.get("started_at")), parse(run.get("ended_at"))
+    start, end = began(run), parse(run.get("ended_at"))
     return (end - start).total_seconds() if start and end else None
+
+
+def age(seconds: float) -> str:
+    """ "45s", "12m", "30h", "4d": how long ago, in the unit of which there are two and more."""
+    unit = next((name for name in "dhm" if seconds >= 2 * _UNITS[name]), "s")
+    return f"{max(int(seconds), 0) // _UNITS[unit]}{unit}"
 
 
 def clock(at: datetime | None, zone: str = "UTC", *, year: bool = False) -> str:

@@ -17,8 +17,9 @@ from transload.cli._aws import Cloud, as_json, placed
 from transload.cli._day import Bar, Day
 
 _STYLES = {"succeeded": "green", "failed": "red", "stopped": "yellow", "skipped": "yellow", "missed": "bold red", "running": "cyan"}
-_MARKS = {"succeeded": "█", "failed": "█", "stopped": "█", "running": "█", "skipped": "s", "missed": "!", "expected": "░"}
-_ASCII = {**_MARKS, **dict.fromkeys(("succeeded", "failed", "stopped", "running"), "#"), "expected": "-"}
+# Told apart without colours: there may be none, and not everybody sees them.
+_MARKS = {"succeeded": "█", "failed": "X", "stopped": "/", "running": ">", "skipped": "s", "missed": "!", "expected": "░"}
+_ASCII = {**_MARKS, "succeeded": "#", "expected": "-"}
 # What is seen where several fall into one column.
 _FIRST = ["missed", "failed", "running", "stopped", "succeeded", "skipped", "expected"]
 _LEVELS = " ▁▂▃▄▅▆▇█"
@@ -122,8 +123,9 @@ def _show(day: Day, zone: str) -> None:
     steps = _day.load(day.bars)
     line = "".join(levels[_level(value, top.vcpu if top else 0)] for value in slots(steps, day, columns))
     console.print(Text(f"{'vCPU':<{name}}  {line}"), no_wrap=True, crop=True)
-    legend = [f"{marks[kind]} {kind}" for kind in ("succeeded", "expected", "skipped", "missed")]
-    console.print(Text("  ".join([*legend, "colours: green succeeded, red failed, cyan running"]), style="dim"))
+    there = {bar.kind for bar in day.bars}
+    legend = [Text(f"{mark} {kind}", style=_STYLES.get(kind, "dim")) for kind, mark in marks.items() if kind in there]
+    console.print(Text("  ").join(legend))
     for told in summary(day, zone):
         console.print(Text(told))
 
