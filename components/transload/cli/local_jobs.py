@@ -16,6 +16,7 @@ import click
 from transload._errors import Problem
 
 if TYPE_CHECKING:
+    from transload.conductor.runs import Store
     from transload.local import Cloud
     from transload.local.clock import Clock, Day, Started
     from transload.local.delivery import Planned, Scheduler
@@ -61,10 +62,10 @@ def fire(job: str, at: str | None, twice: bool, project: Path, as_json: bool) ->
     if as_json:
         click.echo(json.dumps(told if twice else told[0], indent=2))
         return
-    for answer in told:
-        yielded = f", yielded to {answer['yielded_to']}" if answer.get("yielded_to") else ""
-        click.echo(f"{answer['run_id']}  {answer['status']}{yielded}")
-    click.echo(f"follow it: transload logs {told[0]['run_id']} --follow", err=True)
+    run_id, states = told[0]["run_id"], ", ".join(answer["status"] for answer in told)
+    yielded = f", yielded to {told[0]['yielded_to']}" if told[0].get("yielded_to") else ""
+    click.echo(f"{run_id}  {'delivered twice, one run: ' if twice else ''}{states}{yielded}")
+    click.echo(f"follow it: transload logs {run_id} --follow", err=True)
 
 
 @click.command()
@@ -75,11 +76,17 @@ def fire(job: str, at: str | None, twice: bool, project: Path, as_json: bool) ->
 @click.option("--now", is_flag=True, help="Kill at once, as --grace 0.")
 @_PROJECT
 def reclaim(run: str, grace: float, now: bool, project: Path) -> None:
-    """Take the Spot capacity away from RUN (a run id, or the id of a Batch job) as AWS does: SIGTERM, two minutes, SIGKILL.
+    """Take the Spot capacity away from RUN as AWS does: SIGTERM, two minutes, SIGKILL. RUN is a run id, the id of a Batch job, or
+    a job for its latest run that goes on.
 
     Only a run that was placed on Fargate Spot can be reclaimed. What follows is up to the job's retry strategy.
     """
-    answer = _control(_cloud(project), "reclaim", job=run, grace=0.0 if now else grace)
+    from transload.conductor.times import parse_run_id
+
+    cloud = _cloud(project)
+    if parse_run_id(run) is None:
+        run = _going(cloud, run) or run
+    answer = _control(cloud, "reclaim", job=run, grace=0.0 if now else grace)
     click.echo(f"{run}: attempt {answer['attempt']} of job {answer['job_id']} is being interrupted")
 
 
@@ -158,6 +165,20 @@ def _moment(text: str | None, zone: str) -> datetime:
     return moment(text, now, zone=zone) if text else now
 
 
+def _going(cloud: "Cloud", job: str) -> str | None:
+    """The id of the newest run of the job that goes on; None for what is no job."""
+    from transload.local.delivery import Scheduler
+
+    scheduler = Scheduler(cloud)
+    store = _store(cloud, scheduler, scheduler.all())
+    if store is None or store.job(job) is None:
+        return None
+    going = [one for one in store.live() if one["job_name"] == job]
+    if not going:
+        raise Problem(f"no run of {job} goes on: there is nothing to reclaim")
+    return max(going, key=lambda one: one["since"])["run_id"]
+
+
 def _control(cloud: "Cloud", knob: str, **what: Any) -> dict[str, Any]:
     """Turn a knob of the moto server that AWS does not have."""
     request = urllib.request.Request(f"{cloud.endpoints['']}/transload/{knob}", json.dumps(what).encode(), method="POST")  # noqa: S310
@@ -171,17 +192,20 @@ def _control(cloud: "Cloud", knob: str, **what: Any) -> dict[str, Any]:
         raise Problem(f"the local cloud does not answer: {error}") from None
 
 
-def _look(cloud: "Cloud", scheduler: "Scheduler", planned: "list[Planned]") -> Callable[[str], str | None]:
-    """What the history says of a run."""
+def _store(cloud: "Cloud", scheduler: "Scheduler", planned: "list[Planned]") -> "Store | None":
+    """The tables of the conductor that these schedules start."""
     from transload.conductor.runs import Store
 
     tables = scheduler.runs_table(planned)
-    if tables is None:
-        return lambda run_id: None
-    store = Store(cloud.client("dynamodb"), *tables)
+    return Store(cloud.client("dynamodb"), *tables) if tables else None
+
+
+def _look(cloud: "Cloud", scheduler: "Scheduler", planned: "list[Planned]") -> Callable[[str], str | None]:
+    """What the history says of a run."""
+    store = _store(cloud, scheduler, planned)
 
     def look(run_id: str) -> str | None:
-        run = store.get(run_id)
+        run = store.get(run_id) if store else None
         return run["status"] if run else None
 
     return look
