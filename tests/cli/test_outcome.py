@@ -35,19 +35,34 @@ def test_only_a_run_that_succeeded_gives_zero():
 @pytest.mark.parametrize(
     ("run", "words"),
     [
-        ({"status": "FAILED", "exit_code": 3, "reason": "exited with code 3"}, "exit code 3: exited with code 3"),
-        (
-            {"status": "FAILED", "cause": "timeout", "exit_code": 137, "reason": "stopped by its timeout"},
-            "timed out: stopped by its timeout",
-        ),
+        ({"status": "FAILED", "exit_code": 3, "reason": "exited with code 3"}, "exit code 3"),
+        ({"status": "FAILED", "exit_code": 137, "reason": "exited with code 137 (SIGKILL)"}, "exit code 137 (SIGKILL)"),
+        ({"status": "FAILED", "cause": "timeout", "exit_code": 137, "reason": "stopped by its timeout"}, "timed out"),
+        ({"status": "FAILED", "cause": "timeout", "reason": "stopped by its timeout (after 60 s)"}, "timed out (after 60 s)"),
+        ({"status": "FAILED", "exit_code": 2, "reason": "step load failed: no disk"}, "step load failed: no disk"),
         ({"status": "FAILED", "cause": "application", "reason": "2 of 9 children failed"}, "failed: 2 of 9 children failed"),
         ({"status": "FAILED", "cause": "image", "reason": "no such image"}, "did not run to an end: no such image"),
-        ({"status": "STOPPED", "reason": "stopped by kim"}, "stopped: stopped by kim"),
+        ({"status": "STOPPED", "reason": "stopped by kim"}, "stopped by kim"),
+        ({"status": "STOPPED", "reason": "replaced by nightly-20261123T180000Z"}, "stopped: replaced by nightly-20261123T180000Z"),
         ({"status": "SUCCEEDED", "reason": "Essential container in task exited"}, "succeeded"),
     ],
 )
 def test_the_sentence_tells_how_and_why(run, words):
     assert _outcome.sentence(run) == words
+
+
+@pytest.mark.parametrize(
+    "arn",
+    [
+        "arn:aws:iam::123456789012:user/kim",
+        "arn:aws-cn:iam::123456789012:user/team/kim",
+        "arn:aws:sts::123456789012:assumed-role/admin/kim",
+        "arn:aws:sts::123456789012:federated-user/kim",
+    ],
+)
+def test_a_person_is_called_by_name(arn):
+    assert _outcome.short(f"stopped by {arn}: see {arn}") == f"stopped by kim: see {arn}"
+    assert _outcome.short("off was disabled by arn:aws:iam::123456789012:root until noon") == "off was disabled by root until noon"
 
 
 @pytest.mark.parametrize("cause", _outcome.ADVICE)

@@ -1,5 +1,6 @@
 """How a run ended: the exit code `run` answers with, and the words for it. Pure: a run record in, a decision out."""
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -27,11 +28,30 @@ def exit_code(run: Mapping[str, Any]) -> int:
     return int(code) if code else NOT_STARTED
 
 
+# What is kept of an identity: arn:aws:iam::123456789012:user/team/kim, arn:aws:sts::123456789012:assumed-role/admin/kim.
+_PERSON = re.compile(r"(?<=\bby )arn:[a-z-]+:(?:iam|sts)::\d+:(?:[^\s:]*/)?([^\s:/]+)")
+
+
+def short(text: str) -> str:
+    """The text with the name of a person in place of his ARN, wherever it says by whom something was done."""
+    return _PERSON.sub(r"\1", text)
+
+
+def reason(run: Mapping[str, Any]) -> str:
+    """Why the run ended so, for a line that tells its status and exit code beside it."""
+    said = run.get("reason") or ""
+    return "" if run.get("status") == "SUCCEEDED" or said == f"exited with code {run.get('exit_code')}" else short(said)
+
+
 def sentence(run: Mapping[str, Any]) -> str:
     """One line: how the run ended."""
-    status, reason = run.get("status", "UNKNOWN"), run.get("reason") or ""
+    status, said = run.get("status", "UNKNOWN"), reason(run)
     head = {"SUCCEEDED": "succeeded", "SKIPPED": "skipped", "STOPPED": "stopped", "FAILED": _failure(run)}.get(status, status)
-    return f"{head}: {reason}" if reason and status != "SUCCEEDED" else head
+    for same in (f"exited with code {run.get('exit_code')}", "stopped by its timeout"):
+        if said.startswith(same):
+            return head + said.removeprefix(same)
+    # "stopped by kim" and "step load failed" say themselves how it ended.
+    return said if said.startswith(("stopped by ", "step ")) else f"{head}: {said}" if said else head
 
 
 def _failure(run: Mapping[str, Any]) -> str:
@@ -72,7 +92,7 @@ ADVICE: dict[str, tuple[str, str]] = {
     "submit": ("AWS Batch did not accept it", "transload verify {job}"),
     "dependency": (
         "a step before it did not succeed",
-        "transload why {flow_run_id}; run the flow again from that step with --from",
+        "transload why {flow_run_id}; go on from that step: transload run {flow} --from {flow_run_id}",
     ),
 }
 
@@ -82,9 +102,12 @@ def advice(run: Mapping[str, Any], memory_mib: int | None = None) -> tuple[str, 
     meaning, step = ADVICE.get(run.get("cause") or "", ("", ""))
     if run.get("status") == "FAILED" and not meaning:
         meaning, step = "it failed", "transload logs {run_id}"
+    if run.get("kind") == "flow" and run.get("status") in ("FAILED", "STOPPED") and run.get("cause") != "submit":
+        step = "read its last lines: transload logs {run_id}; go on where it ended: transload run {job} --from {run_id}"
     names = {
         "job": run.get("job", "JOB"),
         "run_id": run.get("run_id", "RUN"),
+        "flow": run.get("flow", "FLOW"),
         "flow_run_id": run.get("flow_run_id", "FLOW"),
         "yielded_to": run.get("yielded_to") or "the other run",
         "more_memory": 2 * memory_mib if memory_mib else "MIB",

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import click
 
-from transload.cli import _names, _output
+from transload.cli import _names, _outcome, _output
 from transload.cli._aws import Cloud, placed
 
 
@@ -29,11 +29,11 @@ def command(cloud: Cloud, job: str, dry_run: bool) -> None:
         _output.tell(f"{job} was not disabled by hand: nothing to do")
         return
     if dry_run:
-        _output.tell(f"would enable {job}, which {control['by']} disabled{why(control)}")
+        _output.tell(f"would enable {job}, {_disabled(control)}")
         return
     cloud.store.enable(job)
-    _output.tell(f"{job} is enabled; {control['by']} had disabled it{why(control)}")
+    _output.tell(f"{job} is enabled; it was {_disabled(control)}")
 
 
-def why(control: dict) -> str:
-    return f" because: {control['why']}" if control.get("why") else ""
+def _disabled(control: dict) -> str:
+    return _outcome.short(f"disabled by {control['by']}") + (f": {control['why']}" if control.get("why") else "")

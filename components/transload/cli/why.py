@@ -1,6 +1,7 @@
 """`transload why`: everything known of how a run went, and what to do next."""
 
 import os
+import shlex
 from typing import Any
 from urllib.parse import quote
 
@@ -30,7 +31,7 @@ Examples:
 @as_json
 @placed
 def command(cloud: Cloud, target: str, run: str | None, as_json: bool) -> None:
-    """Why a run ended as it did: JOB alone is its latest run, RUN its id or the first characters of it.
+    """Why a run ended as it did: JOB alone is its latest run that was not skipped, RUN its id or the first characters of it.
 
     Exit code and reason in words, attempts, Spot, memory, the digest of the image, who started it, links, what to do next.
     """
@@ -77,8 +78,8 @@ def _head(record: dict[str, Any], live: list[dict[str, Any]]) -> str:
 
 
 def _told(record: dict[str, Any]) -> list[str]:
-    reason = record.get("reason")
-    return [reason] if reason and record.get("status") != "SUCCEEDED" else []
+    # All of it, with the ARN of whoever did it; nothing where it only says the line above in other words.
+    return [record["reason"]] if _outcome.sentence(record) != _head(record, []) else []
 
 
 def _started(record: dict[str, Any], job: dict[str, Any]) -> str:
@@ -98,9 +99,15 @@ def attempts(record: dict[str, Any]) -> list[_output.Cell]:
         parts += [started.strftime("%H:%M:%S UTC")] if started else ["never started"]
         parts += [_when.length((stopped - started).total_seconds())] if started and stopped else []
         parts += [f"exit code {attempt['exit_code']}"] if attempt.get("exit_code") is not None else []
-        parts += [attempt["reason"]] if attempt.get("reason") else []
+        parts += _worth_telling(attempt.get("reason"))
         lines.append("  ".join(parts))
     return lines or ([f"{record['attempts']}"] if record.get("attempts") else [])
+
+
+def _worth_telling(reason: str | None) -> list[str]:
+    """What Amazon ECS says of the end of an attempt, without the words that it has for every end of a container."""
+    said = [part for part in (reason or "").split("; ") if part and not part.startswith("Essential container")]
+    return ["; ".join(said)] if said else []
 
 
 def _array(record: dict[str, Any]) -> str:
@@ -158,9 +165,7 @@ def _size(record: dict[str, Any], job: dict[str, Any]) -> str:
 def _changed(record: dict[str, Any]) -> str:
     """What the person changed; of the environment only the names are kept."""
     overrides = record.get("overrides") or {}
-    texts = {
-        name: " ".join(map(str, value)) if isinstance(value, (list, dict)) else str(value) for name, value in overrides.items()
-    }
+    texts = {name: shlex.join(map(str, value)) if isinstance(value, list) else str(value) for name, value in overrides.items()}
     return ", ".join(f"{name.replace('_', ' ')} {text}" for name, text in texts.items())
 
 
