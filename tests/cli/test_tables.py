@@ -6,6 +6,8 @@ from datetime import datetime, timedelta
 import pytest
 from tests.cli.conftest import Cluster
 
+from transload.cli import _output
+
 
 def test_jobs_shows_schedule_next_run_last_result_and_state(cluster, transload):
     cluster.declare("nightly")
@@ -19,7 +21,7 @@ def test_jobs_shows_schedule_next_run_last_result_and_state(cluster, transload):
     assert "every day at 03:00" in nightly
     assert " 03:00 JST  " in nightly
     assert " 18:00 UTC" in nightly
-    assert "FAILED (3) 1h50m ago" in nightly
+    assert "FAILED (3)  110m ago  enabled" in nightly
 
 
 @pytest.mark.parametrize(
@@ -54,7 +56,7 @@ def test_history_shows_the_newest_first_with_length_exit_code_and_reason(cluster
     answer = transload("history", "nightly")
     _, failed, succeeded = answer.out.splitlines()
     assert "9m20s" in failed
-    assert failed.endswith("FAILED (3)  schedule  exited with code 3")
+    assert failed.endswith("FAILED (3)  schedule")
     assert succeeded.endswith("SUCCEEDED   schedule")
 
 
@@ -69,7 +71,37 @@ def test_history_is_narrowed_by_time_status_and_number(cluster, transload):
 def test_history_without_runs_says_so(cluster, transload):
     cluster.declare("nightly")
     answer = transload("history", "nightly")
-    assert (answer.code, answer.err) == (0, "no such run of nightly\n")
+    assert (answer.code, answer.out, answer.err) == (0, "", "nightly has no run yet; start one: transload run nightly\n")
+    assert transload("history", "nightly", "--status", "failed").err == "no such run of nightly\n"
+    assert transload("history", "nightly", "--json").out == "[]\n"
+
+
+def test_history_names_a_person_and_keeps_his_arn_for_scripts(cluster, transload):
+    cluster.declare("nightly")
+    reason = "stopped by arn:aws:sts::123456789012:assumed-role/admin/kim: wrong day"
+    cluster.ran("nightly", cluster.ago(hours=2), "STOPPED", cause="stopped", reason=reason)
+    assert transload("history", "nightly").out.rstrip().endswith("stopped by kim: wrong day")
+    assert json.loads(transload("history", "nightly", "--json").out)[0]["reason"] == reason
+
+
+def test_an_array_that_nobody_saw_start_has_a_start_and_a_length(cluster, transload):
+    cluster.declare("nightly")
+    due = cluster.ago(hours=2)
+    submitted = (due + timedelta(minutes=4)).strftime("%Y-%m-%dT%H:%M:%SZ")
+    cluster.ran("nightly", due, started_at=None, submitted_at=submitted, array={"size": 3, "succeeded": 3, "failed": 0})
+    _, row = transload("history", "nightly").out.splitlines()
+    assert "  6m00s  " in row
+    assert "took      6m00s" in transload("why", "nightly").out
+
+
+def test_jobs_fits_a_terminal_of_80_columns(cluster, transload, monkeypatch):
+    cluster.declare("hourly-aggregate", schedule="5 * * * *")
+    cluster.ran("hourly-aggregate", cluster.ago(minutes=30), "SUCCEEDED")
+    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setattr(_output, "on_terminal", lambda: True)
+    lines = transload("jobs").out.splitlines()
+    assert max(map(len, lines)) <= 80
+    assert [word in line for word, line in zip(("SUCCEEDED", "20m ago"), lines[1:], strict=False)] == [True, True]
 
 
 @pytest.mark.parametrize("verb", ["history", "logs", "run", "why", "stop", "enable", "disable", "verify"])
@@ -83,8 +115,14 @@ def test_an_unknown_job_is_answered_with_the_nearest_name(cluster, transload, ve
 
 def test_an_unknown_cluster_is_told_in_one_line(cluster, transload):
     answer = transload("jobs", "--cluster", "nowhere")
-    assert answer.code == 1
-    assert answer.err.startswith("transload: there is no cluster nowhere here: no table transload-nowhere-jobs; look at --cluster")
+    assert (answer.code, answer.out, answer.err.count("\n")) == (2, "", 1)
+    assert answer.err.startswith("transload: no cluster 'nowhere' in eu-west-1: no table transload-nowhere-jobs; known are ")
+    assert cluster.name in answer.err
+    assert transload("run", "nightly", "--cluster", "nowhere").err == answer.err
+    assert transload("logs", "nightly", "--cluster", "nowhere").code == 2
+    assert transload("jobs", "--cluster", "nowhere", "--region", "eu-south-1").err.endswith(
+        "; look at --cluster, --region and --profile\n"
+    )
 
 
 def test_the_only_cluster_need_not_be_named_and_several_are_listed(cluster, transload, monkeypatch):

@@ -29,7 +29,7 @@ def test_why_tells_code_reason_attempts_size_image_who_and_what_next(cluster: Cl
         trigger="person",
         triggered_by="arn:aws:iam::123456789012:user/kim",
         image_digest="sha256:" + "ab" * 32,
-        overrides={"environment": ["DAY"], "memory_mib": 4096},
+        overrides={"environment": ["DAY"], "memory_mib": 4096, "command": ["sh", "-c", "echo no orders; exit 3"]},
         queue="arn:aws:batch:eu-west-1:123456789012:job-queue/spot",
     )
     answer = transload("why", "nightly")
@@ -41,7 +41,7 @@ def test_why_tells_code_reason_attempts_size_image_who_and_what_next(cluster: Cl
         "by hand: arn:aws:iam::123456789012:user/kim",
         "1 vCPU, 4096 MiB",
         "sha256:abab",
-        "environment DAY, memory mib 4096",
+        "environment DAY, memory mib 4096, command sh -c 'echo no orders; exit 3'",
         "transload run nightly --memory 8192",
     ):
         assert part in answer.out
@@ -51,6 +51,59 @@ def test_why_names_the_spot_reclaim_and_the_second_submission(cluster: Cluster, 
     cluster.declare("nightly")
     cluster.ran("nightly", cluster.ago(hours=2), submission=2, queue="arn:aws:batch:eu-west-1:1:job-queue/on-demand")
     assert "on-demand; Spot took it back, so it was submitted once more, on demand" in transload("why", "nightly").out
+
+
+def test_why_leaves_out_what_ecs_says_of_every_end(cluster: Cluster, transload: Any) -> None:
+    cluster.declare("nightly")
+    reasons = (
+        "Essential container in task exited",
+        "Essential container in task exited; OutOfMemoryError: killed",
+        "Host EC2 gone",
+    )
+    attempts = [{"exit_code": 3, "reason": reason} for reason in reasons]
+    cluster.ran("nightly", cluster.ago(hours=2), "FAILED", exit_code=3, cause="application", attempt_details=attempts)
+    told = [line.split("exit code 3", 1)[1] for line in transload("why", "nightly").out.splitlines() if "never started" in line]
+    assert told == ["", "  OutOfMemoryError: killed", "  Host EC2 gone"]
+
+
+def test_why_says_a_reason_once_and_in_full(cluster: Cluster, transload: Any) -> None:
+    cluster.declare("nightly")
+    plain = cluster.ran("nightly", cluster.ago(hours=3), "FAILED", exit_code=3, cause="application", reason="exited with code 3")
+    reason = "stopped by arn:aws:sts::123456789012:assumed-role/admin/kim: wrong day"
+    stopped = cluster.ran("nightly", cluster.ago(hours=2), "STOPPED", cause="stopped", reason=reason)
+    assert "exited with code 3" not in transload("why", plain["run_id"]).out
+    assert reason in transload("why", stopped["run_id"]).out
+
+
+def test_why_of_a_flow_that_failed_says_how_to_go_on(cluster: Cluster, transload: Any) -> None:
+    cluster.declare("month-end", kind="flow")
+    facts = {"kind": "flow", "cause": "application", "reason": "step load failed: exited with code 3"}
+    flow = cluster.ran("month-end", cluster.ago(hours=2), "FAILED", exit_code=3, **facts)
+    told = json.loads(transload("why", "month-end", "--json").out)["next_step"]
+    assert told.endswith(f"; go on where it ended: transload run month-end --from {flow['run_id']}")
+
+
+@pytest.mark.parametrize("named", ["latest", "{run}", "{run_id}", "{day}"])
+def test_run_goes_on_from_a_run_named_as_why_names_it(cluster: Cluster, transload: Any, named: str) -> None:
+    cluster.declare("month-end", kind="flow", steps=[{"name": "load", "job": "nightly"}])
+    flow = cluster.ran("month-end", cluster.ago(days=2), "FAILED", kind="flow", exit_code=3)
+    cluster.ran("month-end", cluster.ago(hours=1), "SKIPPED")
+    before = named.format(**flow, day=flow["run"][:11])
+    answer = transload("run", "month-end", "--from", before, "--dry-run")
+    assert answer.code == 0, answer.err
+    assert ["from", flow["run_id"]] in [line.split() for line in answer.out.splitlines()]
+
+
+def test_run_from_a_run_that_is_not_there_is_wrong_usage(cluster: Cluster, transload: Any) -> None:
+    cluster.declare("month-end", kind="flow", steps=[{"name": "load", "job": "nightly"}])
+    assert transload("run", "month-end", "--from", "20200101").err.startswith("transload: no run 20200101 of month-end")
+    assert transload("run", "month-end", "--from", "latest").code == 2
+
+
+def test_a_dry_run_shows_a_command_that_can_be_typed(cluster: Cluster, transload: Any) -> None:
+    cluster.declare("nightly")
+    answer = transload("run", "nightly", "--dry-run", "--", "sh", "-c", "echo no orders; exit 3")
+    assert "sh -c 'echo no orders; exit 3'" in answer.out
 
 
 def test_why_as_json_is_the_record_with_meaning_and_next_step(cluster: Cluster, transload: Any) -> None:
@@ -100,7 +153,29 @@ def test_a_run_that_is_not_found_is_told_with_what_to_do(cluster: Cluster, trans
     cluster.declare("nightly")
     cluster.declare("idle")
     cluster.ran("nightly", cluster.ago(days=1))
-    assert transload("why", *words).err == f"transload: {told}\n"
+    answer = transload("why", *words)
+    assert (answer.code, answer.err) == (2, f"transload: {told}\n")
+
+
+def test_the_latest_run_is_not_one_that_was_skipped_unless_all_were(cluster: Cluster, transload: Any) -> None:
+    cluster.declare("nightly")
+    skipped = cluster.ran("nightly", cluster.ago(hours=1), "SKIPPED", cause="concurrency")
+    assert json.loads(transload("why", "nightly", "--json").out)["run"] == skipped["run"]
+    ran = cluster.ran("nightly", cluster.ago(hours=2))
+    assert json.loads(transload("why", "nightly", "--json").out)["run"] == ran["run"]
+    assert json.loads(transload("why", "nightly", skipped["run"], "--json").out)["run"] == skipped["run"]
+
+
+def test_of_two_runs_of_one_second_the_later_is_the_latest(cluster: Cluster, transload: Any) -> None:
+    cluster.declare("nightly")
+    due = cluster.ago(hours=1)
+    second = due.strftime("%Y-%m-%dT%H:%M:%S")
+    cluster.ran("nightly", due, suffix="-ffff", created_at=f"{second}.100Z")
+    cluster.ran("nightly", due, suffix="-0000", created_at=f"{second}.900Z")
+    cluster.ran("nightly", due, suffix="-8888", created_at=f"{second}Z")
+    assert json.loads(transload("why", "nightly", "--json").out)["run"].endswith("-0000")
+    listed = json.loads(transload("history", "nightly", "-n", "2", "--json").out)
+    assert [run["run"][-4:] for run in listed] == ["0000", "ffff"]
 
 
 def test_an_ambiguous_run_lists_what_it_may_be(cluster: Cluster, transload: Any) -> None:
@@ -119,6 +194,17 @@ def test_stop_says_when_a_run_has_ended_already(cluster: Cluster, transload: Any
     assert (answer.code, answer.err) == (0, f"{record['run_id']} has ended already: succeeded\n")
 
 
+def test_stop_of_a_job_takes_the_newest_run_that_goes_on(cluster: Cluster, transload: Any) -> None:
+    cluster.declare("nightly")
+    cluster.ran("nightly", cluster.ago(hours=4), "RUNNING")
+    running = cluster.ran("nightly", cluster.ago(hours=3), "RUNNING")
+    cluster.ran("nightly", cluster.ago(hours=2))
+    skipped = cluster.ran("nightly", cluster.ago(hours=1), "SKIPPED", cause="concurrency", reason="the other is still RUNNING")
+    assert transload("stop", "nightly", "--dry-run").err == f"would stop {running['run_id']}, which is RUNNING\n"
+    ended = transload("stop", skipped["run_id"], "--dry-run").err
+    assert ended == f"{skipped['run_id']} has ended already: skipped: the other is still RUNNING\n"
+
+
 def test_disable_and_enable_say_who_why_and_until_when(cluster: Cluster, transload: Any) -> None:
     cluster.declare("nightly")
     assert (
@@ -129,8 +215,9 @@ def test_disable_and_enable_say_who_why_and_until_when(cluster: Cluster, translo
     assert (control["why"], control["until"]) == ("a move", "2037-11-24T00:00:00Z")
     assert control["by"].startswith("arn:aws:sts::")
     assert "disabled until" in transload("jobs").out
-    assert "would enable nightly" in transload("enable", "nightly", "--dry-run").err
-    assert "a move" in transload("enable", "nightly").err
+    assert "would enable nightly, disabled by" in transload("enable", "nightly", "--dry-run").err
+    name = control["by"].rpartition("/")[2]
+    assert transload("enable", "nightly").err == f"nightly is enabled; it was disabled by {name}: a move\n"
     assert cluster.store.control("nightly", cluster.ago()) is None
     assert "was not disabled" in transload("enable", "nightly").err
 

@@ -60,10 +60,7 @@ class Cloud:
         """The cluster: the one named, else the only one there is."""
         if self._place[0]:
             return self._place[0]
-        pages = self.client("dynamodb").get_paginator("list_tables").paginate()
-        names = [table for page in pages for table in page["TableNames"]]
-        found = sorted(name.removeprefix("transload-").removesuffix("-jobs") for name in names if _is_jobs_table(name))
-        where = self.session.region_name
+        found, where = self.clusters(), self.session.region_name
         if not found:
             raise Problem(
                 f"no cluster in {where}: no table transload-<cluster>-jobs; look at --region and --profile, or deploy one", 2
@@ -71,6 +68,20 @@ class Cloud:
         if len(found) > 1:
             raise Problem(f"{len(found)} clusters in {where}: {', '.join(found)}; name one with --cluster or TRANSLOAD_CLUSTER", 2)
         return found[0]
+
+    def clusters(self) -> list[str]:
+        """The clusters of the account and region."""
+        pages = self.client("dynamodb").get_paginator("list_tables").paginate()
+        names = [table for page in pages for table in page["TableNames"]]
+        return sorted(name.removeprefix("transload-").removesuffix("-jobs") for name in names if _is_jobs_table(name))
+
+    def no_such_cluster(self) -> Problem:
+        """What to say when the tables of the cluster that was named are not there."""
+        known: list[str] = []
+        with contextlib.suppress(BotoCoreError, ClientError):
+            known = self.clusters()
+        hint = f"known are {', '.join(known)}" if known else "look at --cluster, --region and --profile"
+        return Problem(f"no cluster {self.name!r} in {self.session.region_name}: no table transload-{self.name}-jobs; {hint}", 2)
 
     @functools.cached_property
     def conductor(self) -> Conductor:
@@ -168,18 +179,20 @@ def placed(function: Callable[..., Any]) -> Callable[..., Any]:
         try:
             return function(*args, cloud=cloud, **kwargs)
         except (BotoCoreError, ClientError, ResponseParserError) as error:
-            raise Problem(refusal(error, cluster)) from error
+            raise (cloud.no_such_cluster() if of_no_cluster(error) else Problem(refusal(error))) from error
         except BusyError as error:
             raise Problem(f"{error}; try again") from error
 
     return verb
 
 
-# Of DynamoDB: what fails when the cluster is not there.
-_READS = ("GetItem", "Query", "Scan")
+def of_no_cluster(error: Exception) -> bool:
+    """Whether it came of a table that is not there. DynamoDB is asked first by every verb."""
+    missing = _contact.code_of(error) == "ResourceNotFoundException"
+    return missing and getattr(error, "operation_name", "") in ("GetItem", "Query", "Scan")
 
 
-def refusal(error: Exception, cluster: str | None = None) -> str:
+def refusal(error: Exception) -> str:
     """What AWS refused, and what to do next, in one line."""
     if isinstance(error, NoRegionError):
         return "no region: give --region, or set AWS_REGION"
@@ -188,9 +201,6 @@ def refusal(error: Exception, cluster: str | None = None) -> str:
     words = _contact.in_words(error)
     if _contact.expired(error):
         return f"{words}; log in again"
-    if _contact.code_of(error) == "ResourceNotFoundException" and getattr(error, "operation_name", "") in _READS:
-        name = cluster or "<cluster>"
-        return f"there is no cluster {name} here: no table transload-{name}-jobs; look at --cluster, --region and --profile"
     if isinstance(error, EndpointConnectionError):
         local = os.environ.get("TRANSLOAD_LOCAL")
         return f"{words}; {'is the local cloud up? transload local status' if local else 'look at the network and at --region'}"

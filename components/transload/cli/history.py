@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from transload.cli import _names, _output, _when
+from transload.cli import _names, _outcome, _output, _when
 from transload.cli._aws import Cloud, as_json, placed
 
 _STATUSES = ["SUCCEEDED", "FAILED", "STOPPED", "SKIPPED", "RUNNING", "QUEUED"]
@@ -34,25 +34,25 @@ def command(cloud: Cloud, job: str, since: str | None, statuses: tuple[str, ...]
     item = cloud.job(job)
     zone = item.get("timezone") or "UTC"
     start = _when.moment(since, datetime.now(UTC), zone=zone) if since else None
-    runs = cloud.store.history(job, since=start, status=statuses, limit=limit or (None if since else 20))
+    runs = _names.newest(cloud, job, limit or (None if since else 20), since=start, status=statuses)
     if as_json:
         _output.print_json(runs)
-        return
-    headers = ["RUN", "STARTED", "TOOK", "STATUS", "BY", "REASON"]
-    _output.table(headers, [row(run, zone) for run in runs], keep=["RUN", "STARTED", "STATUS"])
-    if not runs:
-        _output.tell(f"no such run of {job}")
+    elif runs:
+        headers = ["RUN", "STARTED", "TOOK", "STATUS", "BY", "REASON"]
+        _output.table(headers, [row(run, zone) for run in runs], keep=["RUN", "STARTED", "STATUS"])
+    else:
+        _output.tell(f"no such run of {job}" if since or statuses else _names.no_run_yet(job))
 
 
 def row(run: dict[str, Any], zone: str) -> list[_output.Cell]:
     """One line of the history."""
     status, code = run["status"], run.get("exit_code")
-    started = _when.parse(run.get("started_at") or run.get("scheduled_for"))
+    started = _when.began(run) or _when.parse(run.get("scheduled_for"))
     return [
         run["run"],
         _when.clock(started, zone).partition(" ")[2],
         _when.length(_when.took(run)),
         (f"{status} ({int(code)})" if code else status, _output.STYLES.get(status, "cyan")),
         {"person": "hand"}.get(run.get("trigger", ""), run.get("trigger", "")),
-        run.get("reason", "") if status != "SUCCEEDED" else "",
+        _outcome.reason(run),
     ]

@@ -31,9 +31,8 @@ def command(cloud: Cloud, as_json: bool) -> None:
     if as_json:
         _output.print_json(rows)
         return
-    _output.table(
-        ["JOB", "SCHEDULE", "NEXT RUN", "LAST RUN", "STATE"], [cells(row, now) for row in rows], keep=["JOB", "NEXT RUN", "STATE"]
-    )
+    headers = ["JOB", "SCHEDULE", "NEXT RUN", "LAST RUN", "STATE"]
+    _output.table(headers, [cells(row, now) for row in rows], keep=["JOB", "NEXT RUN", "LAST RUN", "STATE"])
     if not rows:
         _output.tell(f"no jobs in cluster {cloud.name}")
 
@@ -86,7 +85,7 @@ def last_result(last: dict[str, Any] | None, now: datetime) -> _output.Cell:
     if last is None:
         return ("never ran", "dim")
     ended = _when.parse(last.get("ended_at"))
-    age = f" {_when.length((now - ended).total_seconds())} ago" if ended else ""
+    age = f"\n{_when.age((now - ended).total_seconds())} ago" if ended else ""
     code = last.get("exit_code")
     status = last["status"] + (f" ({int(code)})" if code else "")
     return (status + age, _output.STYLES.get(last["status"], "cyan"))

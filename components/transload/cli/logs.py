@@ -43,7 +43,7 @@ def command(
     poll: float,
     patience: float,
 ) -> int:
-    """The log of a run: JOB alone is its latest run, RUN its id or the first characters of it.
+    """The log of a run: JOB alone is its latest run that was not skipped, RUN its id or the first characters of it.
 
     All attempts of the run are shown one after the other, the children of an array with [index] in front.
     """

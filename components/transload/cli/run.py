@@ -1,6 +1,7 @@
 """`transload run`: start a job now, print what it prints, answer with its exit code."""
 
 import os
+import shlex
 import time
 from datetime import UTC, datetime
 from typing import Any
@@ -10,7 +11,7 @@ import click
 from transload import _fargate
 from transload._errors import Problem
 from transload.cli import _names, _outcome, _output, _when
-from transload.cli._aws import Cloud, placed, refusal
+from transload.cli._aws import Cloud, of_no_cluster, placed, refusal
 from transload.cli._contact import LostContactError
 from transload.cli._printer import Printer, following, tell
 from transload.cli._session import Session
@@ -25,7 +26,7 @@ Examples:
   transload run nightly-export -e DRY_RUN=1 --memory 8192 -- python export.py --day 2026-11-22
   transload run reindex --array 20
   transload run nightly-export --detach
-  transload run month-end --from month-end-20261101T000000Z
+  transload run month-end --from latest
 
 \b
 Exit codes: the job's own, and
@@ -52,7 +53,13 @@ Exit codes: the job's own, and
     "--array", "array_size", type=click.IntRange(2, 10000), metavar="N", help="As an array of N children; lines begin with [index]."
 )
 @click.option("--timeout", type=_when.LENGTH, metavar="TIME", help="Stop an attempt that runs longer: 90s, 15m, 2h. At least 60s.")
-@click.option("--from", "from_run", metavar="RUN", help="Run a flow again from the step that failed in this run of it.")
+@click.option(
+    "--from",
+    "from_run",
+    metavar="RUN",
+    type=_names.RUN,
+    help="Run a flow again from the step that failed in this run of it: latest, an id or the first characters of it.",
+)
 @click.option("--detach", is_flag=True, help="Leave it running and print the run id.")
 @click.option("--dry-run", is_flag=True, help="Show what would be started.")
 @click.option("--json", "as_json", is_flag=True, help="With --detach or --dry-run: one JSON document.")
@@ -90,8 +97,11 @@ def command(
         item = _start(session, lambda cloud: cloud.job(job))
         check_size(item, overrides)
         check_flow(item, overrides, from_run)
+        if from_run:
+            before = _start(session, lambda cloud: _names.find_run(cloud, job, from_run))
+            from_run = before["run_id"]
         if dry_run:
-            _show(item, overrides, as_json)
+            _show(item, overrides, from_run, as_json)
             return _outcome.OK
         run = times.by_hand(datetime.now(UTC))
         accepted = _submit(session, {"job": job, "run": run, "overrides": overrides, "from_run": from_run})
@@ -119,6 +129,8 @@ def _start(session: Session, ask: Any) -> Any:
     except LostContactError as lost:
         raise Problem(f"could not start: {lost}", _outcome.NOT_STARTED) from lost
     except Exception as error:
+        if of_no_cluster(error):
+            raise
         raise Problem(f"could not start: {refusal(error)}", _outcome.NOT_STARTED) from error
 
 
@@ -190,13 +202,14 @@ def check_flow(item: dict[str, Any], overrides: dict[str, Any], from_run: str | 
         raise click.UsageError(f"{item['job']} is a flow, its steps run as they are declared: leave out {names}")
 
 
-def _show(item: dict[str, Any], overrides: dict[str, Any], as_json: bool) -> None:
+def _show(item: dict[str, Any], overrides: dict[str, Any], from_run: str | None, as_json: bool) -> None:
     """What would be started, the environment by its names alone."""
     shown = {
         "job": item["job"],
         "definition": item.get("definition"),
         "queue": item.get("queue"),
         "steps": [step["name"] for step in item.get("steps", ())],
+        "from": from_run,
         "image": item.get("image"),
         "command": overrides.get("command") or item.get("command") or "the image's own",
         "environment": sorted(overrides.get("environment", {})),
@@ -209,5 +222,5 @@ def _show(item: dict[str, Any], overrides: dict[str, Any], as_json: bool) -> Non
     if as_json:
         _output.print_json(shown)
         return
-    texts = {name: " ".join(map(str, value)) if isinstance(value, list) else str(value or "") for name, value in shown.items()}
+    texts = {name: shlex.join(map(str, value)) if isinstance(value, list) else str(value or "") for name, value in shown.items()}
     _output.facts([("would start", [texts.pop("job")]), *((name.replace("_", " "), [text]) for name, text in texts.items())])

@@ -19,11 +19,11 @@ Examples:
 @click.option("--dry-run", is_flag=True, help="Show what would be stopped.")
 @placed
 def command(cloud: Cloud, target: str, run: str | None, why: str | None, dry_run: bool) -> None:
-    """Stop a run: JOB alone is its latest run, RUN its id or the first characters of it.
+    """Stop a run: JOB alone is its latest run that goes on, RUN its id or the first characters of it.
 
     The container gets SIGTERM, and SIGKILL after its stop timeout. A run that still waits does not start.
     """
-    record = _names.find_run(cloud, target, run)
+    record = _names.find_run(cloud, target, run, live=True)
     run_id = record["run_id"]
     if _outcome.ended(record):
         _output.tell(f"{run_id} has ended already: {_outcome.sentence(record)}")
