@@ -126,7 +126,11 @@ def test_skipped_by_concurrency_76_and_the_run_in_the_way_is_named(cloud: Platfo
     ended = cloud.call("run", "alone")
     assert (ended.code, ended.out) == (76, "")
     assert f"{run_id} is still" in ended.err
-    cloud.call("stop", run_id)
+    # The newest run is the one that was skipped; who says the job means the one that goes on.
+    following = cloud.start("logs", "alone", "--follow")
+    following.sees("ready")
+    assert cloud.call("stop", "alone").err.startswith(f"stopping {run_id};")
+    assert following.ended().code == 143
 
 
 def test_a_disabled_job_is_skipped_with_76_until_it_is_enabled(cloud: Platform) -> None:
