@@ -195,14 +195,20 @@ def _outputs(recording: "Recording") -> dict[str, Any]:
 
 
 def _next(built: "Built") -> list[str]:
-    env = built.cloud.home / "local.env"
-    with contextlib.suppress(ValueError):
-        env = env.relative_to(Path.cwd())
-    from transload.cli import VERBS
+    environment = [f"set -a; . {_shown(built.cloud.home / 'local.env')}; set +a"]
+    # Whoever came here by make has not read the environment that transload is installed in.
+    activate = Path(sys.prefix) / "bin" / "activate"
+    if shutil.which("transload") is None and activate.exists():
+        environment.append(f". {_shown(activate)}")
+    look = ["aws batch describe-job-queues"] if shutil.which("aws") else []
+    return [*environment, *look, "transload jobs", "transload local down"]
 
-    verbs = ["transload jobs"] if "jobs" in VERBS else []
-    where = str(env) if env.is_absolute() else f"./{env}"
-    return [f"set -a; . {where}; set +a", "aws batch describe-job-queues", *verbs, "transload local down"]
+
+def _shown(path: Path) -> str:
+    """The path as a shell in this folder can read it."""
+    with contextlib.suppress(ValueError):
+        return f"./{path.relative_to(Path.cwd())}"
+    return str(path)
 
 
 def _report(built: "Built") -> dict[str, Any]:
