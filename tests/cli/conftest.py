@@ -7,6 +7,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import boto3
+import botocore.loaders
+import botocore.session
 import pytest
 from moto.server import ThreadedMotoServer
 
@@ -158,6 +160,15 @@ def cluster(moto: str, monkeypatch: pytest.MonkeyPatch) -> Cluster:
         monkeypatch.setenv(name, value)
     made.create()
     return made
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _models_read_once() -> Iterator[None]:
+    """Each command in this process makes its own session: the models of the services, EC2's above all, are read once for all."""
+    loader = botocore.loaders.create_loader()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(botocore.session, "create_loader", lambda path=None: loader)
+        yield
 
 
 @dataclass(frozen=True)
