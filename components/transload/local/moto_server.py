@@ -20,6 +20,11 @@ def main() -> None:
     os.environ.update(MOTO_IAM_LOAD_MANAGED_POLICIES="true", MOTO_DISABLE_GLOBAL_CORS="true", MOTO_PORT=str(given.moto_port))
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, _end)
+    import botocore.session
+
+    # moto makes sessions by the dozen while it is imported; each would read the endpoints and the large model of EC2 anew.
+    setattr(botocore.session, "create_loader", functools.cache(botocore.session.create_loader))  # noqa: B010 - as in _moto_patches
+
     from moto.core.config import default_user_config
     from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
     from werkzeug.serving import make_server
