@@ -3,6 +3,9 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 
+# The tests start hundreds of processes: without bytecode each would compile the library anew.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
 .PHONY: help up down test day check format bench lock clean
 
@@ -23,7 +26,7 @@ down: $(INSTALLED) ## stop the local cloud
 	@$(BIN)/transload local down
 
 test: $(INSTALLED) ## every test but the whole day
-	@$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not day"
+	@$(BIN)/pytest -n 3 --dist loadfile --no-loadscope-reorder -m "not day"
 
 day: $(INSTALLED) ## a whole day of the five jobs, everything delivered twice
 	@$(BIN)/pytest -m day

@@ -198,8 +198,12 @@ def test_ctrl_c_stops_the_clock_and_it_tells_what_passed(platform: Platform) -> 
     ("spans", "runs"),
     [
         pytest.param(
-            [("2026-12-01T15:55", "2026-12-01T17:35"), ("2026-12-01T21:05", "2026-12-01T21:15")],
-            (20 + 2 + 2) + (2 + 1 + 1),
+            [
+                ("2026-12-01T15:55", "2026-12-01T16:10"),
+                ("2026-12-01T17:25", "2026-12-01T17:35"),
+                ("2026-12-01T21:05", "2026-12-01T21:15"),
+            ],
+            (3 + 1 + 1) + (2 + 1) + (2 + 1 + 1),
             id="the-hours-of-all-five-jobs",
         ),
         pytest.param([("2026-12-02T00:00", "2026-12-03T00:00")], 288 + 24 + 3, id="the-whole-day", marks=pytest.mark.day),
