@@ -19,8 +19,8 @@ _KEY_ACTIONS = [
 
 
 def alert_topic(site: Site) -> tuple[aws.sns.Topic, aws.kms.Key]:
-    """The topic with its own key. With AWS's key `alias/aws/sns` CloudWatch could not publish, and nobody would hear of it: it needs
-    a key whose policy names it (Amazon SNS developer guide, Key management)."""
+    """The topic with its own key. With AWS's key `alias/aws/sns` CloudWatch could not publish, and nobody would hear of it:
+    it needs a key whose policy names it (Amazon SNS developer guide, Key management)."""
     root = pulumi.Output.concat("arn:aws:iam::", site.account, ":root")
     key = aws.kms.Key(
         f"{site.component}-alerts",
