@@ -9,7 +9,7 @@ import pulumi
 import pulumi_aws as aws
 import pytest
 
-from transload import BatchCluster, Network, ScheduledJob
+from transload import BatchCluster, Network, ScheduledJob, ScheduledJobArgs
 from transload.testing import _program, run_program
 from transload.testing._errors import user_line
 from transload.testing._monitor import Monitor
@@ -95,7 +95,7 @@ def test_an_error_in_an_apply_ends_the_run_and_names_its_line(program):
 def test_an_error_inside_a_component_names_the_line_that_made_the_component():
     def program():
         cluster = BatchCluster("shop", {"vpc_id": "vpc-1", "subnet_ids": ["subnet-1"], "no_alerts_because": "a test"})
-        plugged = {"cluster": cluster.ref, "image": "orders:1", "secrets": {"KEY": "/elsewhere/key"}}
+        plugged: ScheduledJobArgs = {"cluster": cluster.ref, "image": "orders:1", "secrets": {"KEY": "/elsewhere/key"}}
         ScheduledJob("orders", plugged)  # component
 
     with pytest.raises(ValueError, match="secrets: KEY names /elsewhere/key, which the jobs of shop-test may not read") as error:
