@@ -68,8 +68,8 @@ class Session:
 
     def _stop(self, follower: Follower, stop: Callable[[Cloud], Any], signal: Interrupted) -> int:
         run_id = f"{follower.job}-{follower.run}"
-        tell(f"{signal}: stopping {run_id} (once more to leave it)")
         try:
+            tell(f"{signal}: stopping {run_id} (once more to leave it)")
             self.contact(stop)
             self.signals.deadline = time.monotonic() + _STOP_SECONDS
             self.ended(follower.until_end())
