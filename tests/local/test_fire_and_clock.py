@@ -194,53 +194,34 @@ def test_ctrl_c_stops_the_clock_and_it_tells_what_passed(platform: Platform) -> 
     assert told["errors"] == []
 
 
-@pytest.mark.parametrize(
-    ("spans", "runs"),
-    [
-        pytest.param(
-            [
-                ("2026-12-01T15:55", "2026-12-01T16:10"),
-                ("2026-12-01T17:25", "2026-12-01T17:35"),
-                ("2026-12-01T21:05", "2026-12-01T21:15"),
-            ],
-            (3 + 1 + 1) + (2 + 1) + (2 + 1 + 1),
-            id="the-hours-of-all-five-jobs",
-        ),
-        pytest.param([("2026-12-02T00:00", "2026-12-03T00:00")], 288 + 24 + 3, id="the-whole-day", marks=pytest.mark.day),
-    ],
-)
-def test_with_everything_delivered_twice_and_a_reclaim_each_due_run_stands_once(
-    platform: Platform, spans: list[tuple[str, str]], runs: int
-) -> None:
+@pytest.mark.day
+def test_a_day_with_everything_delivered_twice_and_a_reclaim_has_each_due_run_once(platform: Platform) -> None:
     """EventBridge Scheduler and EventBridge deliver at least once, and EventBridge in any order; Spot takes a run away."""
     platform.image("data-import", _SPOT)
-    large = f"data-import-{spans[0][0][:10].replace('-', '')}T160000Z"
+    day = datetime(2026, 12, 2, tzinfo=UTC)
+    large = f"data-import-{day:%Y%m%d}T160000Z"
     control("disorder", platform, copies=2, shuffle=3)
     reclaimed: list[subprocess.CompletedProcess[str]] = []
     interrupt = threading.Thread(target=lambda: reclaimed.append(_reclaim_when_running(platform, large)))
     interrupt.start()
-    for begin, end in spans:
-        passed = platform.transload("clock", "--speed", "86400", "--twice", "--json", "--from", f"{begin}Z", "--until", f"{end}Z")
-        assert passed.returncode == 0, passed.stderr
+    span = ["--from", day.isoformat(), "--until", (day + timedelta(days=1)).isoformat()]
+    passed = platform.transload("clock", "--speed", "86400", "--twice", "--json", *span)
     interrupt.join()
     control("disorder", platform)
 
+    assert passed.returncode == 0, passed.stderr
     assert reclaimed[0].returncode == 0, reclaimed[0].stderr
-    times = [[datetime.fromisoformat(f"{time}+00:00") for time in span] for span in spans]
     submitted = platform.submitted()
     total = 0
     for job in platform.store.jobs():
         [expression] = job["expressions"]
-        second = timedelta(seconds=1)
-        due = [at for first, last in times for at in due_between(expression, job["timezone"], first - second, last - second)]
-        before = f"{times[-1][1]:%Y%m%dT%H%M}"
-        stand = [run for run in platform.store.history(job["job"], since=times[0][0]) if run["run"] < before]
-        assert due, job["job"]
+        due = due_between(expression, job["timezone"], day - timedelta(seconds=1), day + timedelta(days=1, seconds=-1))
+        stand = [run for run in platform.store.history(job["job"], since=day) if run["run"] < f"{day + timedelta(days=1):%Y%m%d}"]
         assert sorted(run["scheduled_for"] for run in stand) == [f"{at:%Y-%m-%dT%H:%M:%SZ}" for at in due], job["job"]
         assert Counter(run["status"] for run in stand) == {"SUCCEEDED": len(due)}, job["job"]
         assert [submitted[run["run_id"]] for run in stand] == [1] * len(due), job["job"]
         total += len(due)
-    assert total == runs
+    assert total == 288 + 24 + 3
     assert platform.store.live() == []
     assert platform.store.locks() == {}
     batch = platform.cloud.client("batch")
